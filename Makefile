@@ -1,0 +1,86 @@
+# One command per act; continuous integration calls the same ones. `make` alone lists them.
+PYTHON ?= python3.11
+UV_VERSION := 0.13.8
+UV := .tools/bin/uv
+PY := .venv/bin/python
+TRAIN_PROCESSES ?= 2
+
+# The store lives inside the checkout, so that a try-out leaves nothing in the home folder.
+export BENTOML_HOME ?= $(CURDIR)/.state/bentoml
+export BENTOML_DO_NOT_TRACK := true
+export UV_PYTHON := $(PYTHON)
+export UV_PYTHON_DOWNLOADS := never
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup model serve test check test-packages train train-quick proto requirements \
+        sample load e2e bento clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/.synced .venv/.stubs ## Create the locked environment and the gRPC stubs
+
+$(UV):
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is needed (or: make PYTHON=...)"; exit 1; }
+	$(PYTHON) -m venv .tools
+	.tools/bin/python -m pip install --quiet uv==$(UV_VERSION)
+
+.venv/.synced: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --frozen
+	@touch $@
+
+.venv/.stubs: service/rpc/ich.proto .venv/.synced
+	$(MAKE) --no-print-directory proto
+	@touch $@
+
+proto: .venv/.synced ## Regenerate the gRPC stubs from service/rpc/ich.proto
+	$(PY) -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. service/rpc/ich.proto
+
+model: setup ## Import the pretrained model into the BentoML store (checked by SHA-256)
+	@$(PY) -m model_build save --pretrained
+
+serve: model ## Start the service (HTTP 127.0.0.1:3000, gRPC 127.0.0.1:50051)
+	@$(PY) -m deploy.serve
+
+check: setup ## Format, lint, types and import contracts
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+test-packages:
+	@deploy/install-test-packages
+
+test: setup test-packages check ## Everything that must be green
+	$(PY) -m pytest
+
+e2e: setup ## Only the tests against the really started service
+	$(PY) -m pytest tests/e2e -v
+
+# One process a core with one thread each: the many small layers lose too much to shared threads.
+train: setup ## Reproduce the pretrained weights from nothing
+	$(PY) -m model_build phantoms --recipe cpu
+	OMP_NUM_THREADS=1 $(PY) -m torch.distributed.run --nproc-per-node=$(TRAIN_PROCESSES) \
+	    -m model_build train --recipe cpu
+	$(PY) -m model_build evaluate --recipe cpu
+	$(PY) -m model_build save --recipe cpu
+
+train-quick: setup ## The same on a tiny set, in under three minutes
+	$(PY) -m model_build run --recipe quick
+
+sample: setup ## Regenerate samples/synthetic_slice.dcm
+	$(PY) -m model_build sample samples/synthetic_slice.dcm
+
+load: setup ## Short load test against a started service
+	$(PY) -m load_tests
+
+requirements: $(UV) ## Regenerate service/requirements.txt from the lock
+	$(UV) export --frozen --no-default-groups --no-emit-project --no-hashes --no-header \
+	    --no-annotate > service/requirements.txt
+
+bento: model ## Build the bento: service code and serving requirements only
+	PATH="$(CURDIR)/.tools/bin:$$PATH" .venv/bin/bentoml build
+
+clean: ## Remove everything that make created
+	rm -rf .venv .tools .state .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

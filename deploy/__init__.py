@@ -1,0 +1,1 @@
+"""Deploy: what runs the service and its surroundings; never part of the bento."""

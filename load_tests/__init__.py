@@ -1,0 +1,1 @@
+"""Load tests: what a started service answers per second, how fast, and how often not at all."""

@@ -1,0 +1,171 @@
+"""Generate: a whole set of phantom series in the layout of the RSNA 2019 data.
+
+set seed ─> requests ─> worker processes ─> folder/dicom/ID_*.dcm, parts ─> labels.csv, truth.csv
+"""
+
+from __future__ import annotations
+
+import csv
+import multiprocessing
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from model_build.synthetic.plan import Mode
+from model_build.synthetic.series import SeriesRequest, truth_columns, write_series
+from service.types import LABELS
+
+# Twenty training series: twelve with blood, the same heads of six without, two other heads.
+_CYCLE, _BLEEDING, _TWINS = 20, 12, 6
+_NATURAL_BLEEDING = 0.40
+_REVISION = 3  # part of the name of a finished series; raise it when the recipe changes
+
+
+@dataclass(frozen=True, slots=True)
+class DataSummary:
+    """What a call of `generate` left on disk.
+
+    Attributes:
+        series: Series in the set.
+        slices: Slices in the set.
+        written: Series written by this call; the others were complete already.
+        positives: Positive slices per label, LABELS order.
+        subvisible: Slices with blood below the label rule.
+        seconds: Wall time.
+    """
+
+    series: int
+    slices: int
+    written: int
+    positives: tuple[int, ...]
+    subvisible: int
+    seconds: float
+
+    def lines(self) -> list[str]:
+        """The summary as text for a terminal."""
+        share = [100.0 * count / max(1, self.slices) for count in self.positives]
+        table = [f"  {name:<17} {p:5.1f} %" for name, p in zip(LABELS, share, strict=True)]
+        pace = self.slices * self.written / max(1, self.series) / max(self.seconds, 1e-9)
+        head = f"{self.series} series, {self.slices} slices, {self.written} series written"
+        return [f"{head}, {pace:.1f} slices/s", *table, f"  subvisible {self.subvisible} slices"]
+
+
+def plan_requests(
+    series: int, seed: int, mode: Mode, slices: int | None = None
+) -> list[SeriesRequest]:
+    """The series of a set. Request k does not depend on how many series follow it."""
+    return [_request(index, seed, mode, slices) for index in range(series)]
+
+
+def generate(
+    folder: Path,
+    series: int,
+    seed: int,
+    workers: int = 1,
+    progress: bool = True,
+    mode: Mode = "training",
+    slices: int | None = None,
+) -> DataSummary:
+    """Generate a set, or finish one that was interrupted.
+
+    Args:
+        folder: Receives dicom/, parts/, labels.csv and truth.csv.
+        series: Number of series.
+        seed: Seed of the set; the files depend on it and on nothing else.
+        workers: Processes; 1 runs in this one.
+        progress: Show a progress bar.
+        mode: "training" (balanced, with twins) or "natural" (prevalence of spec section 7).
+        slices: Slices per series for tests; None for whole heads.
+
+    Returns:
+        Counts of the finished set.
+    """
+    started = time.monotonic()
+    (folder / "dicom").mkdir(parents=True, exist_ok=True)
+    (folder / "parts").mkdir(exist_ok=True)
+    requests = plan_requests(series, seed, mode, slices)
+    missing = [request for request in requests if not _part(folder, request).exists()]
+    steps = _run(folder, missing, workers)
+    for _ in tqdm(steps, total=len(missing), unit="series", disable=not progress):
+        pass
+    rows = [row for request in requests for row in _read_part(_part(folder, request))]
+    _write_csv(folder / "truth.csv", [truth_columns(), *rows])
+    _write_csv(folder / "labels.csv", _label_rows(rows))
+    return _summary(rows, series, len(missing), time.monotonic() - started)
+
+
+def _request(index: int, seed: int, mode: Mode, slices: int | None) -> SeriesRequest:
+    cycle, slot = divmod(index, _CYCLE)
+    patient = slot
+    if mode == "training":
+        bleeding = slot < _BLEEDING
+        if _BLEEDING <= slot < _BLEEDING + _TWINS:
+            patient = slot - _BLEEDING
+    else:
+        luck = np.random.default_rng(np.random.SeedSequence([seed, index, 40])).random()
+        bleeding = bool(luck < _NATURAL_BLEEDING)
+    state = np.random.SeedSequence([seed, cycle * _CYCLE + patient]).generate_state(1, np.uint64)
+    return SeriesRequest(index, seed, int(state[0]), bleeding, mode, slices)
+
+
+def _part(folder: Path, request: SeriesRequest) -> Path:
+    """Truth of one finished series; its presence says that all its files are written."""
+    size = request.slices or 0
+    name = f"{request.mode}-r{_REVISION}-{request.set_seed}-{size}-{request.index:06d}.csv"
+    return folder / "parts" / name
+
+
+def _run(folder: Path, requests: list[SeriesRequest], workers: int) -> Iterator[None]:
+    if workers <= 1:
+        for request in requests:
+            _one(folder, request)
+            yield
+        return
+    # spawn: a forked child would inherit locks of whatever threads the caller runs.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        jobs = [pool.submit(_one, folder, request) for request in requests]
+        for job in as_completed(jobs):
+            job.result()
+            yield
+
+
+def _one(folder: Path, request: SeriesRequest) -> None:
+    rows = write_series(folder / "dicom", request)
+    # Renaming is atomic, so a part that exists is whole.
+    part = _part(folder, request)
+    unfinished = part.with_suffix(".tmp")
+    _write_csv(unfinished, rows)
+    unfinished.replace(part)
+
+
+def _write_csv(path: Path, rows: Iterable[list[str]]) -> None:
+    with path.open("w", newline="", encoding="ascii") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def _read_part(path: Path) -> list[list[str]]:
+    with path.open(newline="", encoding="ascii") as file:
+        return list(csv.reader(file))
+
+
+def _label_rows(rows: list[list[str]]) -> Iterator[list[str]]:
+    """Six rows a slice, as in stage_2_train.csv: ID_<slice>_<label>,<0 or 1>."""
+    first = truth_columns().index(LABELS[0])
+    yield ["ID", "Label"]
+    for row in rows:
+        for name, value in zip(LABELS, row[first : first + len(LABELS)], strict=True):
+            yield [f"{row[0]}_{name}", value]
+
+
+def _summary(rows: list[list[str]], series: int, written: int, seconds: float) -> DataSummary:
+    columns = truth_columns()
+    first, hidden = columns.index(LABELS[0]), columns.index("subvisible")
+    positives = tuple(sum(int(row[first + k]) for row in rows) for k in range(len(LABELS)))
+    subvisible = sum(int(row[hidden]) for row in rows)
+    return DataSummary(series, len(rows), written, positives, subvisible, seconds)

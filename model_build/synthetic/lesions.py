@@ -1,0 +1,157 @@
+"""Lesions: paint planned hemorrhages into a head and keep the exact blood fractions.
+
+plan ─> midline shift ─> edema ─> blood with texture = Bled
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from model_build.synthetic.anatomy import Anatomy
+from model_build.synthetic.fields import paint, ramp, smooth_noise
+from model_build.synthetic.geometry import Box, Field
+from model_build.synthetic.hematoma import Shape, build_shape, cut_at_volume
+from model_build.synthetic.plan import (
+    INTRAPARENCHYMAL,
+    INTRAVENTRICULAR,
+    SUBARACHNOID,
+    Planned,
+    Variant,
+)
+
+_SHIFT_FROM_ML = 20.0  # smaller bleeds find room in the sulci
+_LABEL_COUNT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Bled:
+    """A head with its hemorrhages.
+
+    Attributes:
+        hu: (Z, Y, X) float32 HU without noise.
+        blood: Label index -> (Z, Y, X) float32 blood fraction, only labels present.
+        volumes_ml: Volume reached per label, mL.
+        shift_mm: Signed midline shift.
+    """
+
+    hu: Field
+    blood: dict[int, Field]
+    volumes_ml: tuple[float, ...]
+    shift_mm: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Clot:
+    planned: Planned
+    box: Box
+    blood: Field
+    halo: Field | None
+
+
+def bleed(rng: np.random.Generator, anatomy: Anatomy, plan: tuple[Planned, ...]) -> Bled:
+    """Build every planned hemorrhage; the anatomy itself is left untouched."""
+    anatomy, shift_mm, rest, clots = _shift_by_masses(rng, anatomy, plan)
+    for planned in rest:
+        clots.append(_clot(rng, anatomy, planned))
+    if not clots:
+        return Bled(anatomy.hu, {}, (0.0,) * _LABEL_COUNT, 0.0)
+    hu = anatomy.hu.copy()
+    # One texture for all clots of a head, so that touching clots show no seam.
+    texture = 3.0 * smooth_noise(rng, anatomy.grid, 2.5)
+    blood: dict[int, Field] = {}
+    for clot in clots:
+        if clot.halo is not None:
+            paint(hu[clot.box], float(rng.uniform(18.0, 24.0)), clot.halo)
+    for clot in clots:
+        paint(hu[clot.box], _density(clot, anatomy, texture[clot.box]), clot.blood)
+        for other in blood.values():  # a voxel holds blood once: the later clot pushes in
+            other[clot.box] *= 1.0 - clot.blood
+        field = blood.setdefault(clot.planned.label, np.zeros_like(hu))
+        np.maximum(field[clot.box], clot.blood, out=field[clot.box])
+    volumes = tuple(
+        float(blood[k].sum(dtype=np.float64)) * anatomy.grid.voxel_ml if k in blood else 0.0
+        for k in range(_LABEL_COUNT)
+    )
+    return Bled(hu, blood, volumes, shift_mm)
+
+
+def _shift_by_masses(
+    rng: np.random.Generator, anatomy: Anatomy, plan: tuple[Planned, ...]
+) -> tuple[Anatomy, float, list[Planned], list[_Clot]]:
+    """Build the space-occupying clots first and push the brain away from them.
+
+    Blood inside CSF spaces follows the pushed brain, so it is left for later.
+    """
+    masses = [p for p in plan if p.label not in (INTRAVENTRICULAR, SUBARACHNOID)]
+    rest = [p for p in plan if p not in masses]
+    clots = [_clot(rng, anatomy, planned) for planned in masses]
+    # Young tight brains shift at once, atrophied ones take the volume in.
+    share = float(rng.uniform(0.4, 1.0))
+    pushes = []
+    for clot in clots:
+        volume = float(clot.blood.sum(dtype=np.float64)) * anatomy.grid.voxel_ml
+        if volume > _SHIFT_FROM_ML:
+            x, y, z = (
+                float((a * clot.blood).sum() / clot.blood.sum())
+                for a in anatomy.grid.part(clot.box)
+            )
+            size = share * min(10.0, (volume - _SHIFT_FROM_ML) / 5.0)
+            pushes.append((-np.sign(x) * size, y, z))
+    if not pushes:
+        return anatomy, 0.0, rest, clots
+    total = float(sum(size for size, _, _ in pushes))
+    y0, z0 = (float(np.mean([p[k] for p in pushes])) for k in (1, 2))
+    return _push(anatomy, total, y0, z0), total, rest, clots
+
+
+def _push(anatomy: Anatomy, shift_mm: float, y0: float, z0: float) -> Anatomy:
+    """Move the content of the cavity sideways, most at the midline, nothing at the skull."""
+    _, y, z = anatomy.grid.xyz
+    move = shift_mm * np.exp(-(((y - y0) / 50.0) ** 2) - ((z - z0) / 32.0) ** 2)
+    move *= np.clip(anatomy.depth / 40.0, 0.0, 1.0)
+    width = anatomy.grid.shape[2]
+    place = np.arange(width, dtype=np.float32) - move / anatomy.grid.voxel_mm[2]
+    lower = np.clip(place.astype(np.int32), 0, width - 2)
+    share = np.clip(place - lower, 0.0, 1.0).astype(np.float32)
+
+    def moved(field: Field) -> Field:
+        near = np.take_along_axis(field, lower, axis=2)
+        return near + share * (np.take_along_axis(field, lower + 1, axis=2) - near)
+
+    spaces = replace(
+        anatomy.spaces,
+        csf=moved(anatomy.spaces.csf),
+        ventricles=moved(anatomy.spaces.ventricles),
+    )
+    return replace(anatomy, hu=moved(anatomy.hu), spaces=spaces)
+
+
+def _clot(rng: np.random.Generator, anatomy: Anatomy, planned: Planned) -> _Clot:
+    shape = build_shape(rng, anatomy, planned)
+    blood, border = cut_at_volume(shape, planned.volume_ml, anatomy.grid.voxel_ml)
+    halo = None
+    width = float(rng.uniform(2.0, 8.0)) * min(1.0, 0.4 + planned.volume_ml / 15.0)
+    if planned.label == INTRAPARENCHYMAL and planned.variant is Variant.EDEMA:
+        halo = _edema(shape, border, width)
+    return _Clot(planned, shape.box, blood, halo)
+
+
+def _edema(shape: Shape, border: float, width_mm: float) -> Field:
+    """Hypodense ring around a clot, fading outwards."""
+    return 0.85 * shape.weight * ramp(shape.score - np.float32(border - width_mm), 3.0)
+
+
+def _density(clot: _Clot, anatomy: Anatomy, texture: Field) -> Field:
+    """HU of blood in the box: core, texture, swirl islands or a dependent level."""
+    core = clot.planned.core_hu + texture
+    if clot.planned.variant is Variant.SWIRL:
+        core = np.where(texture > 3.3, 35.0, core)
+    elif clot.planned.variant is Variant.LEVEL and clot.planned.label != INTRAVENTRICULAR:
+        # Cells sink: the posterior half of an old subdural is dense, the upper part is serum.
+        plumb = np.broadcast_to(anatomy.grid.axes[1][None, :, None], anatomy.grid.shape)[clot.box]
+        filled = plumb[clot.blood > 0.5]
+        middle = float(np.median(filled)) if filled.size else 0.0
+        core = 20.0 + 35.0 * ramp(plumb - np.float32(middle), 6.0) + texture
+    return core.astype(np.float32)

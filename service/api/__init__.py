@@ -1,0 +1,1 @@
+"""api: the HTTP skin. Converts requests to `service.types`, calls the pipeline, converts back."""

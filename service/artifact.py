@@ -1,0 +1,150 @@
+"""Artifact: the manifest that travels with the weights, and the checks made before they are used.
+
+A model folder (in the BentoML store, or as committed in the repository) holds
+    model.safetensors    the weights
+    manifest.json        what the network is, what it was trained on, hashes (this module)
+    golden.safetensors   a few inputs and the logits they must give: voxels_hu int16 (N, 512, 512),
+                         windows float32 (N, 2), logits float32 (N, 6)
+No torch here: the HTTP skin shows the manifest, training writes it, the predictor obeys it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from service.types import LABELS
+
+WEIGHTS_FILE = "model.safetensors"
+MANIFEST_FILE = "manifest.json"
+GOLDEN_FILE = "golden.safetensors"
+FORMAT_VERSION = 1
+
+
+class ArtifactError(Exception):
+    """The artifact is absent, incomplete or not what its manifest says; never served."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Everything about a model but its weights.
+
+    `network` is the registry name and its configuration (windows, order, sizes); `thresholds` and
+    `calibration` are per label in the order of `labels`; p = sigmoid(logit / temperature + bias).
+    """
+
+    name: str
+    version: str
+    network: dict[str, Any]
+    labels: tuple[str, ...]
+    thresholds: tuple[float, ...]
+    temperatures: tuple[float, ...]
+    biases: tuple[float, ...]
+    weights_sha256: str
+    golden_sha256: str
+    golden_tolerance: dict[str, float]
+    training: dict[str, Any] = field(default_factory=dict)
+    evaluation: dict[str, Any] = field(default_factory=dict)
+    notice: str = (
+        "Trained on synthetic images only; clinical performance unknown. "
+        "Research use, not a medical device."
+    )
+    format_version: int = FORMAT_VERSION
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the canonical JSON of what decides the arithmetic (network and labels)."""
+        decisive = {"network": self.network, "labels": self.labels}
+        text = json.dumps(decisive, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def to_json(self) -> str:
+        """Readable JSON, keys in the order of the fields."""
+        return json.dumps({**asdict(self), "fingerprint": self.fingerprint()}, indent=2) + "\n"
+
+
+def calibrated(
+    logits: npt.NDArray[np.floating[Any]], temperatures: Sequence[float], biases: Sequence[float]
+) -> npt.NDArray[np.float64]:
+    """P = sigmoid(logit / temperature + bias) per label: (..., 6) logits -> (..., 6) in 0..1.
+
+    The one place where the formula of `Manifest` is computed: serving and evaluation call it.
+    """
+    scaled = np.asarray(logits, np.float64) / np.asarray(temperatures, np.float64)
+    shifted = scaled + np.asarray(biases, np.float64)
+    # 1 / (1 + exp(-x)) overflows, which numpy warns of, below x = -709.
+    probabilities: npt.NDArray[np.float64] = np.exp(-np.logaddexp(0.0, -shifted))
+    return probabilities
+
+
+def sha256_of(path: Path) -> str:
+    """Hex SHA-256 of a file, read in chunks."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def parse_manifest(text: str) -> Manifest:
+    """Read and check a manifest.
+
+    Raises:
+        ArtifactError: not JSON, unknown or missing fields, wrong labels, lengths, numbers or
+            fingerprint.
+    """
+    try:
+        fields = json.loads(text)
+        fingerprint = fields.pop("fingerprint")
+        lists = ("labels", "thresholds", "temperatures", "biases")
+        manifest = Manifest(**{**fields, **{name: tuple(fields[name]) for name in lists}})
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ArtifactError("manifest.json is not a manifest of this format") from error
+    if manifest.format_version != FORMAT_VERSION:
+        raise ArtifactError("manifest.json is of another format version")
+    if manifest.labels != LABELS:
+        raise ArtifactError("the labels of the manifest are not those of the service")
+    per_label = (manifest.thresholds, manifest.temperatures, manifest.biases)
+    if any(len(values) != len(LABELS) for values in per_label):
+        raise ArtifactError("thresholds and calibration must have one value per label")
+    _check_numbers(manifest)
+    if manifest.fingerprint() != fingerprint:
+        raise ArtifactError("the fingerprint does not match the network of the manifest")
+    return manifest
+
+
+def _check_numbers(manifest: Manifest) -> None:
+    """Refuse operating points that would make every answer wrong without any error.
+
+    Raises:
+        ArtifactError: a value is no finite number, or outside its range.
+    """
+    values = (*manifest.thresholds, *manifest.temperatures, *manifest.biases)
+    if not all(type(value) in (int, float) and math.isfinite(value) for value in values):
+        raise ArtifactError("thresholds and calibration must be finite numbers")
+    if not all(0 < value < 1 for value in manifest.thresholds):
+        raise ArtifactError("a threshold must lie between 0 and 1")
+    if min(manifest.temperatures) <= 0:
+        raise ArtifactError("a temperature must be positive")
+
+
+def verify_folder(folder: Path) -> Manifest:
+    """Read the manifest of a model folder and check the hash of every file it names.
+
+    Raises:
+        ArtifactError: a file is missing or its SHA-256 differs.
+    """
+    try:
+        manifest = parse_manifest((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+        found = {name: sha256_of(folder / name) for name in (WEIGHTS_FILE, GOLDEN_FILE)}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ArtifactError("a file of the model folder cannot be read") from error
+    expected = {WEIGHTS_FILE: manifest.weights_sha256, GOLDEN_FILE: manifest.golden_sha256}
+    for name, digest in expected.items():
+        if found[name] != digest:
+            raise ArtifactError(f"the SHA-256 of {name} differs from the manifest")
+    return manifest

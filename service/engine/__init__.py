@@ -1,0 +1,1 @@
+"""engine: the bounded batcher and the predictor that owns device and weights."""

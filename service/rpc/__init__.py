@@ -1,0 +1,1 @@
+"""rpc: the gRPC skin. Converts messages to `service.types`, calls the pipeline, converts back."""

@@ -1,0 +1,117 @@
+"""Tests of a whole set: bytes, workers, interruption, layout and prevalence."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections import Counter
+from pathlib import Path
+
+import pydicom
+import pytest
+
+from model_build.synthetic.generate import DataSummary, generate, plan_requests
+from service.types import LABELS
+
+_SIZE = {"series": 2, "seed": 4, "slices": 2, "progress": False}
+
+
+def _digest(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, DataSummary]:
+    """Two short series made by one process."""
+    folder = tmp_path_factory.mktemp("set")
+    return folder, generate(folder, workers=1, **_SIZE)  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_workers_do_not_change_a_byte(made: tuple[Path, DataSummary], tmp_path: Path) -> None:
+    """Two processes write exactly the files that one process writes."""
+    generate(tmp_path, workers=2, **_SIZE)  # type: ignore[arg-type]
+    assert _digest(tmp_path) == _digest(made[0])
+
+
+def test_finished_series_are_not_made_again(tmp_path: Path) -> None:
+    """After an interruption only the missing series is written, with the same result."""
+    first = generate(tmp_path, workers=1, **_SIZE)  # type: ignore[arg-type]
+    before = _digest(tmp_path)
+    sorted((tmp_path / "parts").iterdir())[1].unlink()
+    second = generate(tmp_path, workers=1, **_SIZE)  # type: ignore[arg-type]
+    assert (first.written, second.written) == (2, 1)
+    assert _digest(tmp_path) == before
+
+
+def test_layout_is_the_one_of_rsna(made: tuple[Path, DataSummary]) -> None:
+    """One file and six label rows per slice; every id is a file and every file has labels."""
+    folder, summary = made
+    with (folder / "labels.csv").open(encoding="ascii", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["ID", "Label"]
+    names = [name.rsplit("_", 1) for name, _ in rows[1:]]
+    assert len(names) == 6 * summary.slices == 24
+    assert [label for _, label in names[:6]] == list(LABELS)
+    assert {stem for stem, _ in names} == {p.stem for p in (folder / "dicom").iterdir()}
+    assert {value for _, value in rows[1:]} <= {"0", "1"}
+
+
+def test_labels_agree_with_the_truth(made: tuple[Path, DataSummary]) -> None:
+    """labels.csv repeats truth.csv, and the summary counts it."""
+    folder, summary = made
+    with (folder / "labels.csv").open(encoding="ascii", newline="") as file:
+        labels = {row["ID"]: row["Label"] for row in csv.DictReader(file)}
+    with (folder / "truth.csv").open(encoding="ascii", newline="") as file:
+        truth = list(csv.DictReader(file))
+    for row in truth:
+        assert all(labels[f"{row['id']}_{name}"] == row[name] for name in LABELS)
+    counted = tuple(sum(int(row[name]) for row in truth) for name in LABELS)
+    assert summary.positives == counted
+    assert counted[-1] > 0
+
+
+def test_every_file_is_readable(made: tuple[Path, DataSummary]) -> None:
+    """Each file decodes to 512x512 with air and bone, and names its patient by the seed."""
+    patients = Counter()
+    for path in (made[0] / "dicom").iterdir():
+        dataset = pydicom.dcmread(path)
+        hu = dataset.pixel_array.astype(int) + int(dataset.RescaleIntercept)
+        assert hu.shape == (512, 512)
+        assert hu.min() < -950
+        assert hu.max() > 700
+        patients[dataset.PatientID] += 1
+    assert list(patients.values()) == [2, 2]
+
+
+def test_another_seed_is_another_set(made: tuple[Path, DataSummary], tmp_path: Path) -> None:
+    """No file name and no pixel of a set returns under another seed."""
+    generate(tmp_path, series=1, seed=5, slices=2, progress=False)
+    names = {path.name for path in (tmp_path / "dicom").iterdir()}
+    assert not names & {path.name for path in (made[0] / "dicom").iterdir()}
+
+
+def test_a_longer_set_begins_with_the_shorter_one() -> None:
+    """Request k is the same in a set of 5 and of 50."""
+    assert plan_requests(50, 3, "training")[:5] == plan_requests(5, 3, "training")
+
+
+def test_training_sets_pair_bleeding_heads_with_twins() -> None:
+    """Of forty series, 24 bleed; 12 others reuse a bleeding head, 4 are heads of their own."""
+    requests = plan_requests(40, 3, "training")
+    bleeding = {r.patient_seed for r in requests if r.bleeding}
+    quiet = [r.patient_seed for r in requests if not r.bleeding]
+    assert len(bleeding) == 24
+    assert sum(seed in bleeding for seed in quiet) == 12
+    assert len({r.patient_seed for r in requests}) == 28
+
+
+def test_natural_sets_bleed_in_four_of_ten() -> None:
+    """Study prevalence 40 % within binomial limits; every head is another person."""
+    requests = plan_requests(600, 3, "natural")
+    assert 0.34 < sum(r.bleeding for r in requests) / 600 < 0.46
+    assert len({r.patient_seed for r in requests}) == 600
