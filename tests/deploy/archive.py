@@ -111,7 +111,7 @@ class Archive:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        eventually(self.up_or_dead, 20, "Orthanc is up")
+        eventually(self.up_or_dead, 60, "Orthanc is up")
 
     def stop(self, *, kill: bool = False) -> None:
         """Stop and wait, else the next start finds its port in use."""

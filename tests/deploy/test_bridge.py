@@ -110,7 +110,7 @@ class TestRealArchive:
             with running(archive, service.url, tmp_path / "state.json"):
                 archive.store(tmp_path / "in", series_of(3))
                 (series,) = archive.series()
-                answer = eventually(lambda: archive.metadata(series), 20, "the answer is kept")
+                answer = eventually(lambda: archive.metadata(series), 60, "the answer is kept")
         assert script.attempts == 3
         assert answer["counts"] == {"classified": 3, "skipped": 0, "rejected": 0}
         assert [kept["probabilities"][5] for kept in answer["slices"]] == [0, 0.1, 0.2]
@@ -130,7 +130,7 @@ class TestRealArchive:
                 "the series is on the list",
             )
         with FlakyService(Script(), port), running(archive, url, state):
-            answer = eventually(lambda: archive.metadata(series), 20, "the answer is kept")
+            answer = eventually(lambda: archive.metadata(series), 60, "the answer is kept")
         assert answer["status"] == "classified"
 
     def test_refusal_is_kept_with_its_code(self, launch: Launch, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ class TestRealArchive:
             with running(archive, service.url, tmp_path / "state.json"):
                 archive.store(tmp_path / "in", series_of(2))
                 (series,) = archive.series()
-                answer = eventually(lambda: archive.metadata(series), 20, "the refusal is kept")
+                answer = eventually(lambda: archive.metadata(series), 60, "the refusal is kept")
         assert script.attempts == 1
         assert answer["status"] == "refused"
         assert [kept["errors"] for kept in answer["slices"]] == [["not_assessable"]] * 2
