@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,9 @@ from scipy import ndimage
 from model_build.synthetic.geometry import Field, HeadGrid
 
 _Point = tuple[float, float, float]
+
+# Rays of shell_noise start in the middle of the brain and are told apart at the cortex.
+_SHELL_CENTRE, _SHELL_MM = (0.0, 5.0, 32.0), 68.0
 
 
 def ramp(signed_mm: npt.NDArray[np.floating[Any]], width_mm: float = 1.0) -> Field:
@@ -81,3 +85,22 @@ def capsule(
     radius = np.float32(radii[0]) + along * np.float32(radii[1] - radii[0])
     distance: Field = radius - np.sqrt(gap2)
     return distance
+
+
+def shell_noise(rng: np.random.Generator, grid: HeadGrid, sigma_mm: float) -> Field:
+    """Random field that is constant along rays from the brain's middle, float32, SD about 1.
+
+    Its level sets are walls that run from the vault inwards, as sulci do; `sigma_mm` is the
+    correlation length at the cortex.
+    """
+    step = sigma_mm / 1.6
+    side = 2 * math.ceil((_SHELL_MM + 4.0) / step) + 1
+    white = rng.standard_normal((side, side, side), dtype=np.float32)
+    table = ndimage.gaussian_filter(white, 1.6, mode="wrap", truncate=3.0)
+    table /= table.std()
+    fine = grid.coarse(2.0)
+    rays = [axis - np.float32(c) for axis, c in zip(fine.xyz, _SHELL_CENTRE, strict=True)]
+    scale = np.float32(_SHELL_MM / step) / np.sqrt(sum(ray**2 for ray in rays) + np.float32(1.0))
+    places = np.stack([ray * scale + np.float32(side // 2) for ray in rays])
+    sampled = ndimage.map_coordinates(table, places, order=1, mode="nearest")
+    return expand(sampled.astype(np.float32, copy=False), grid.shape)

@@ -1,6 +1,7 @@
 """Generate: a whole set of phantom series in the layout of the RSNA 2019 data.
 
-set seed ─> requests ─> worker processes ─> folder/dicom/ID_*.dcm, parts ─> labels.csv, truth.csv
+set seed ─> requests ─> worker processes ─> dicom/ID_*.dcm, masks/ID_*.png, parts/
+         ─> labels.csv, truth.csv
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from model_build.synthetic.plan import Mode
 from model_build.synthetic.series import SeriesRequest, truth_columns, write_series
 from service.types import LABELS
 
-# Twenty training series: twelve with blood, the same heads of six without, two other heads.
-_CYCLE, _BLEEDING, _TWINS = 20, 12, 6
+# Twenty training series: fourteen with blood, the same heads of five without, another head.
+_CYCLE, _BLEEDING, _TWINS = 20, 14, 5
 _NATURAL_BLEEDING = 0.40
-_REVISION = 3  # part of the name of a finished series; raise it when the recipe changes
+_REVISION = 7  # part of the name of a finished series; raise it when the recipe changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def generate(
     """Generate a set, or finish one that was interrupted.
 
     Args:
-        folder: Receives dicom/, parts/, labels.csv and truth.csv.
+        folder: Receives dicom/, masks/, parts/, labels.csv and truth.csv.
         series: Number of series.
         seed: Seed of the set; the files depend on it and on nothing else.
         workers: Processes; 1 runs in this one.
@@ -86,17 +87,30 @@ def generate(
         Counts of the finished set.
     """
     started = time.monotonic()
-    (folder / "dicom").mkdir(parents=True, exist_ok=True)
-    (folder / "parts").mkdir(exist_ok=True)
+    for name in ("dicom", "masks", "parts"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
     requests = plan_requests(series, seed, mode, slices)
     missing = [request for request in requests if not _part(folder, request).exists()]
     steps = _run(folder, missing, workers)
     for _ in tqdm(steps, total=len(missing), unit="series", disable=not progress):
         pass
     rows = [row for request in requests for row in _read_part(_part(folder, request))]
-    _write_csv(folder / "truth.csv", [truth_columns(), *rows])
+    _write_csv(folder / "truth.csv", [[*truth_columns(), "twin"], *_with_twins(rows)])
     _write_csv(folder / "labels.csv", _label_rows(rows))
     return _summary(rows, series, len(missing), time.monotonic() - started)
+
+
+def describe(folder: Path) -> tuple[Mode, int | None]:
+    """Mode and slices per series (None for whole heads) of the set in a folder.
+
+    Raises:
+        FileNotFoundError: no series of the present recipe is in the folder.
+    """
+    for path in (folder / "parts").glob(f"*-r{_REVISION}-*.csv"):
+        mode, _, _, size, _ = path.stem.split("-")
+        found: Mode = "natural" if mode == "natural" else "training"
+        return found, int(size) or None
+    raise FileNotFoundError("there is no phantom series of the present recipe in the folder")
 
 
 def _request(index: int, seed: int, mode: Mode, slices: int | None) -> SeriesRequest:
@@ -136,7 +150,7 @@ def _run(folder: Path, requests: list[SeriesRequest], workers: int) -> Iterator[
 
 
 def _one(folder: Path, request: SeriesRequest) -> None:
-    rows = write_series(folder / "dicom", request)
+    rows = write_series(folder, request)
     # Renaming is atomic, so a part that exists is whole.
     part = _part(folder, request)
     unfinished = part.with_suffix(".tmp")
@@ -152,6 +166,19 @@ def _write_csv(path: Path, rows: Iterable[list[str]]) -> None:
 def _read_part(path: Path) -> list[list[str]]:
     with path.open(newline="", encoding="ascii") as file:
         return list(csv.reader(file))
+
+
+def _with_twins(rows: list[list[str]]) -> Iterator[list[str]]:
+    """Append the id of the same plane of the same head with the other bleeding state, or nothing.
+
+    Found in the finished set, because a set may end before the twin of one of its series.
+    """
+    columns = truth_columns()
+    head, plane, lesions = (columns.index(name) for name in ("phantom_seed", "slice", "lesions"))
+    at = {(row[head], row[plane], row[lesions]): row[0] for row in rows}
+    for row in rows:
+        other = "0" if row[lesions] == "1" else "1"
+        yield [*row, at.get((row[head], row[plane], other), "")]
 
 
 def _label_rows(rows: list[list[str]]) -> Iterator[list[str]]:

@@ -8,7 +8,7 @@ affine, the anatomy is evaluated right on the (tilted, turned) scan planes and n
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -19,7 +19,20 @@ Box = tuple[slice, slice, slice]
 
 MATRIX = 512
 SUBSLICE_MM = 1.25  # the thickest sub-slice that still averages a sloping vault smoothly
-_HALF_WIDTH_MM, _HALF_LENGTH_MM = 86.0, 108.0
+_HALF_WIDTH_MM, _FRONT_MM, _BACK_MM = 90.0, 116.0, 108.0
+# Slice thickness in mm and its share; 5 mm is the routine, thin and thick ones are rarer.
+_THICKNESS = {
+    5.0: 0.56,
+    4.8: 0.08,
+    4.5: 0.08,
+    4.0: 0.1,
+    2.5: 0.07,
+    1.25: 0.03,
+    0.6: 0.02,
+    7.0: 0.06,
+}
+_FEWEST, _MOST = 20, 40
+_SEMI_MM, _WIDEST_MM = (74.0, 91.0), 18.0  # semi-axes of a mean head, height of its widest section
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +69,7 @@ class ScanGeometry:
     @property
     def subslices(self) -> int:
         """Sub-slices averaged into one slice."""
-        return max(2, round(self.thickness_mm / SUBSLICE_MM))
+        return max(1, round(self.thickness_mm / SUBSLICE_MM))
 
     def orientation(self) -> tuple[float, ...]:
         """Direction cosines of rows and columns (DICOM PS3.3 C.7.6.2.1.1)."""
@@ -75,28 +88,44 @@ def draw_geometry(
     rng: np.random.Generator, vault_mm: float, slices: int | None = None
 ) -> ScanGeometry:
     """Draw the scan planes for a head whose vault lies `vault_mm` above the skull base."""
-    thickness = float(rng.choice([5.0, 4.8, 4.5, 4.0, 2.5], p=[0.66, 0.1, 0.1, 0.1, 0.04]))
-    cover_mm = rng.uniform(126.0, 154.0)
-    count = int(np.clip(round(cover_mm / thickness), 24, 40))
+    thickness = float(rng.choice(list(_THICKNESS), p=list(_THICKNESS.values())))
+    cover_mm = rng.uniform(124.0, 158.0)
+    count = int(np.clip(round(cover_mm / thickness), _FEWEST, _MOST))
     tilt = float(rng.uniform(0.0, 25.0)) if rng.random() < 0.5 else 0.0
     # Technologists tilt the gantry to the skull base: the head shows less tilt than the tag.
     plane_deg = float(np.clip(rng.normal(0.0, 5.0), -12.0, 12.0))
-    top_mm = vault_mm + rng.uniform(0.0, 9.0)
-    if slices is not None:  # short series for tests: through the middle of the head
-        count, top_mm = slices, 62.0 + slices * thickness / 2
-    if thickness < 4.0:  # forty thin slices do not cover a head: start above the orbits
-        top_mm -= rng.uniform(0.0, 10.0)
-    return ScanGeometry(
+    below_mm, lower = rng.uniform(0.5, 9.0), rng.random()
+    fov = float(rng.choice([200.0, 210.0, 220.0, 230.0, 240.0, 250.0, 260.0]))
+    play = min(15.0, max(3.0, 0.5 * fov - 100.0))  # the vault stays in the field of view
+    pose = ScanGeometry(
         slices=count,
         thickness_mm=thickness,
-        fov_mm=float(rng.choice([210.0, 220.0, 230.0, 240.0, 250.0, 260.0])),
+        fov_mm=fov,
         tilt_deg=round(tilt, 1),
         pitch_deg=round(tilt, 1) + plane_deg,
         turn_deg=float(np.clip(rng.normal(0.0, 4.0), -8.0, 8.0)),
         lean_deg=float(np.clip(rng.normal(0.0, 3.0), -6.0, 6.0)),
-        offset_mm=(float(rng.uniform(-8.0, 8.0)), float(rng.uniform(-8.0, 8.0))),
-        first_mm=round(float(top_mm - (count - 1) * thickness), 2),
+        offset_mm=(play * float(rng.uniform(-1.0, 1.0)), play * float(rng.uniform(-1.0, 1.0))),
+        first_mm=0.0,
     )
+    # The highest slice still cuts the vault: a slice of pure air is no head CT.
+    top_mm = _vertex(pose, vault_mm) - below_mm
+    if slices is not None:  # short series for tests: through the middle of the head
+        count, top_mm = slices, 62.0 + slices * thickness / 2
+    # Thin slices do not cover a head: they lie anywhere between orbits and vertex.
+    top_mm -= lower * max(0.0, 118.0 - count * thickness)
+    return replace(pose, slices=count, first_mm=round(float(top_mm - (count - 1) * thickness), 2))
+
+
+def _vertex(geometry: ScanGeometry, vault_mm: float) -> float:
+    """Table position in mm at which the tilted scan plane touches the top of the vault."""
+    matrix = _scan_to_head(geometry)
+    normal = np.cross(matrix[:, 2], matrix[:, 1])
+    normal *= np.sign(normal[2])
+    # Support of an ellipsoid; the vault is a little fuller, so this errs towards the head.
+    axes = np.array([_SEMI_MM[0], _SEMI_MM[1], vault_mm - _WIDEST_MM])
+    reach = _WIDEST_MM * normal[2] + float(np.sqrt(((axes * normal) ** 2).sum()))
+    return float(reach / (normal @ matrix[:, 0]))
 
 
 class HeadGrid:
@@ -116,7 +145,7 @@ class HeadGrid:
     @property
     def voxel_mm(self) -> tuple[float, float, float]:
         """Distance of the samples along (z, y, x)."""
-        w, v, u = (float(a[1] - a[0]) for a in self.axes)
+        w, v, u = (float(a[1] - a[0]) if len(a) > 1 else 1.0 for a in self.axes)
         return (w, v, u)
 
     @property
@@ -139,7 +168,8 @@ class HeadGrid:
         """The same region with samples about `step_mm` apart, end points included."""
         axes = []
         for axis in self.axes:
-            count = max(2, 1 + math.ceil(float(axis[-1] - axis[0]) / step_mm))
+            steps = math.ceil(float(axis[-1] - axis[0]) / step_mm)
+            count = max(min(2, len(axis)), 1 + steps)
             axes.append(np.linspace(axis[0], axis[-1], count, dtype=np.float32))
         return HeadGrid(self.geometry, axes[0], axes[1], axes[2])
 
@@ -157,6 +187,18 @@ class HeadGrid:
             spans.append(slice(min(first, len(axis)), last))
         return (spans[0], spans[1], spans[2])
 
+    def crop(self, box: Box) -> HeadGrid:
+        """The samples of a box of indices as a grid of their own."""
+        w, v, u = (axis[part] for axis, part in zip(self.axes, box, strict=True))
+        return HeadGrid(self.geometry, w, v, u)
+
+    def mirrored_boxes(self, low: tuple[float, ...], high: tuple[float, ...]) -> list[Box]:
+        """Boxes that hold `low` to `high` and its mirror image at x = 0, `low` x first."""
+        if low[0] <= 0.0:
+            return [self.box((-high[0], low[1], low[2]), high)]
+        other = (-low[0], high[1], high[2])
+        return [self.box(low, high), self.box((-high[0], low[1], low[2]), other)]
+
     def part(self, box: Box) -> tuple[Field, Field, Field]:
         """Head coordinates inside a box of indices."""
         x, y, z = self.xyz
@@ -170,7 +212,7 @@ def head_grid(geometry: ScanGeometry) -> HeadGrid:
     # Sub-slices lie symmetrically about the slice position, as the slice profile does.
     centre = (np.arange(geometry.slices * sub) - (sub - 1) / 2) * step
     w = (geometry.first_mm + centre).astype(np.float32)
-    v = np.arange(-_HALF_LENGTH_MM, _HALF_LENGTH_MM + 0.5, dtype=np.float32)
+    v = np.arange(-_FRONT_MM, _BACK_MM + 0.5, dtype=np.float32)
     u = np.arange(-_HALF_WIDTH_MM, _HALF_WIDTH_MM + 0.5, dtype=np.float32)
     return HeadGrid(geometry, w, v, u)
 
@@ -182,29 +224,12 @@ def _scan_to_head(geometry: ScanGeometry) -> npt.NDArray[np.float64]:
     """
     tilt = math.radians(geometry.tilt_deg)
     scan = np.array([[0.0, 0.0, 1.0], [0.0, math.cos(tilt), 0.0], [1.0, math.sin(tilt), 0.0]])
-    turn, lean, pitch = (
-        math.radians(a) for a in (geometry.turn_deg, geometry.lean_deg, geometry.pitch_deg)
-    )
-    about_z = np.array(
-        [
-            [math.cos(turn), math.sin(turn), 0.0],
-            [-math.sin(turn), math.cos(turn), 0.0],
-            [0.0, 0.0, 1.0],
-        ]
-    )
-    about_y = np.array(
-        [
-            [math.cos(lean), 0.0, math.sin(lean)],
-            [0.0, 1.0, 0.0],
-            [-math.sin(lean), 0.0, math.cos(lean)],
-        ]
-    )
-    about_x = np.array(
-        [
-            [1.0, 0.0, 0.0],
-            [0.0, math.cos(pitch), math.sin(pitch)],
-            [0.0, -math.sin(pitch), math.cos(pitch)],
-        ]
-    )
+    turn, lean, pitch = np.radians((geometry.turn_deg, geometry.lean_deg, geometry.pitch_deg))
+    c, s = math.cos(turn), math.sin(turn)
+    about_z = np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
+    c, s = math.cos(lean), math.sin(lean)
+    about_y = np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
+    c, s = math.cos(pitch), math.sin(pitch)
+    about_x = np.array([[1.0, 0.0, 0.0], [0.0, c, s], [0.0, -s, c]])
     matrix: npt.NDArray[np.float64] = about_x @ about_y @ about_z @ scan
     return matrix

@@ -5,23 +5,31 @@ plan ─> midline shift ─> edema ─> blood with texture = Bled
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import ndimage
 
 from model_build.synthetic.anatomy import Anatomy
+from model_build.synthetic.benign import break_bone
 from model_build.synthetic.fields import paint, ramp, smooth_noise
 from model_build.synthetic.geometry import Box, Field
-from model_build.synthetic.hematoma import Shape, build_shape, cut_at_volume
+from model_build.synthetic.hematoma import build_shape
 from model_build.synthetic.plan import (
+    EPIDURAL,
     INTRAPARENCHYMAL,
     INTRAVENTRICULAR,
     SUBARACHNOID,
+    SUBDURAL,
     Planned,
     Variant,
 )
+from model_build.synthetic.shape import Shape, cut_at_volume
 
 _SHIFT_FROM_ML = 20.0  # smaller bleeds find room in the sulci
+_PUSH_FROM_ML = 5.0  # thinner extra-axial films do not dent the cortex
+_FRACTURED = 0.75
 _LABEL_COUNT = 5
 
 
@@ -62,6 +70,8 @@ def bleed(rng: np.random.Generator, anatomy: Anatomy, plan: tuple[Planned, ...])
     texture = 3.0 * smooth_noise(rng, anatomy.grid, 2.5)
     blood: dict[int, Field] = {}
     for clot in clots:
+        if clot.planned.label == EPIDURAL:
+            _fracture(rng, hu, anatomy, clot)
         if clot.halo is not None:
             paint(hu[clot.box], float(rng.uniform(18.0, 24.0)), clot.halo)
     for clot in clots:
@@ -99,18 +109,48 @@ def _shift_by_masses(
             )
             size = share * min(10.0, (volume - _SHIFT_FROM_ML) / 5.0)
             pushes.append((-np.sign(x) * size, y, z))
-    if not pushes:
+    thickness = _extra_axial_mm(anatomy, clots)
+    if not pushes and thickness is None:
         return anatomy, 0.0, rest, clots
     total = float(sum(size for size, _, _ in pushes))
-    y0, z0 = (float(np.mean([p[k] for p in pushes])) for k in (1, 2))
-    return _push(anatomy, total, y0, z0), total, rest, clots
+    y0, z0 = (float(np.mean([p[k] for p in pushes or [(0.0, 0.0, 45.0)]])) for k in (1, 2))
+    return _push(anatomy, total, (y0, z0), thickness), total, rest, clots
 
 
-def _push(anatomy: Anatomy, shift_mm: float, y0: float, z0: float) -> Anatomy:
-    """Move the content of the cavity sideways, most at the midline, nothing at the skull."""
-    _, y, z = anatomy.grid.xyz
-    move = shift_mm * np.exp(-(((y - y0) / 50.0) ** 2) - ((z - z0) / 32.0) ** 2)
+def _extra_axial_mm(anatomy: Anatomy, clots: list[_Clot]) -> Field | None:
+    """Thickness in mm, along x, of blood against the vault: (Z, Y, 2), right and left; or None."""
+    z, y, _ = anatomy.grid.shape
+    total = np.zeros((z, y, 2), dtype=np.float32)
+    for clot in clots:
+        volume = float(clot.blood.sum(dtype=np.float64)) * anatomy.grid.voxel_ml
+        sheet = clot.planned.variant in (Variant.STRIP, Variant.TENT)
+        if clot.planned.label == INTRAPARENCHYMAL or sheet or volume < _PUSH_FROM_ML:
+            continue
+        x = anatomy.grid.part(clot.box)[0]
+        # At the forehead a sheet of blood is long in x without being thick.
+        facing = clot.blood * np.clip(np.abs(x) / 70.0, 0.0, 1.0)
+        for k, side in enumerate((x < 0, x > 0)):
+            total[clot.box[0], clot.box[1], k] += (facing * side).sum(axis=2)
+    if not total.any():
+        return None
+    total *= anatomy.grid.voxel_mm[2]
+    smooth: Field = ndimage.gaussian_filter(np.minimum(total, 14.0), (2.0, 4.0, 0.0))
+    return smooth
+
+
+def _push(
+    anatomy: Anatomy, shift_mm: float, centre: tuple[float, float], thickness: Field | None
+) -> Anatomy:
+    """Move the content of the cavity sideways: at a clot by its thickness, at the midline less."""
+    x, y, z = anatomy.grid.xyz
+    move = shift_mm * np.exp(-(((y - centre[0]) / 50.0) ** 2) - ((z - centre[1]) / 32.0) ** 2)
     move *= np.clip(anatomy.depth / 40.0, 0.0, 1.0)
+    if thickness is not None:
+        # Sulci under the clot close first: the push fades within some centimetres.
+        fade = np.clip(1.0 - anatomy.depth / 45.0, 0.0, 1.0) ** 2
+        move += fade * np.where(x < 0, thickness[:, :, :1], -thickness[:, :, 1:])
+    limit = 0.8 * np.maximum(anatomy.depth - 1.0, 0.0)  # no bone is drawn inwards
+    move = np.clip(move, -limit, limit)
     width = anatomy.grid.shape[2]
     place = np.arange(width, dtype=np.float32) - move / anatomy.grid.voxel_mm[2]
     lower = np.clip(place.astype(np.int32), 0, width - 2)
@@ -138,6 +178,18 @@ def _clot(rng: np.random.Generator, anatomy: Anatomy, planned: Planned) -> _Clot
     return _Clot(planned, shape.box, blood, halo)
 
 
+def _fracture(rng: np.random.Generator, hu: Field, anatomy: Anatomy, clot: _Clot) -> None:
+    """Break the bone over an epidural in three of four cases."""
+    luck, turn = float(rng.random()), float(rng.uniform(0.0, math.pi))
+    total = float(clot.blood.sum())
+    if luck > _FRACTURED or not total:
+        return
+    x, y, z = (float((a * clot.blood).sum()) / total for a in anatomy.grid.part(clot.box))
+    subject = anatomy.subject
+    azimuth = math.degrees(math.atan2(x / subject.half_width_mm, -y / subject.half_length_mm))
+    break_bone(hu, subject, anatomy.grid, (azimuth, z), turn)
+
+
 def _edema(shape: Shape, border: float, width_mm: float) -> Field:
     """Hypodense ring around a clot, fading outwards."""
     return 0.85 * shape.weight * ramp(shape.score - np.float32(border - width_mm), 3.0)
@@ -146,12 +198,14 @@ def _edema(shape: Shape, border: float, width_mm: float) -> Field:
 def _density(clot: _Clot, anatomy: Anatomy, texture: Field) -> Field:
     """HU of blood in the box: core, texture, swirl islands or a dependent level."""
     core = clot.planned.core_hu + texture
-    if clot.planned.variant is Variant.SWIRL:
-        core = np.where(texture > 3.3, 35.0, core)
+    if clot.planned.variant in (Variant.SWIRL, Variant.MIXED):
+        limit = 3.3 if clot.planned.variant is Variant.SWIRL else 1.2
+        core = np.where(texture > limit, 35.0, core)
     elif clot.planned.variant is Variant.LEVEL and clot.planned.label != INTRAVENTRICULAR:
         # Cells sink: the posterior half of an old subdural is dense, the upper part is serum.
         plumb = np.broadcast_to(anatomy.grid.axes[1][None, :, None], anatomy.grid.shape)[clot.box]
         filled = plumb[clot.blood > 0.5]
         middle = float(np.median(filled)) if filled.size else 0.0
-        core = 20.0 + 35.0 * ramp(plumb - np.float32(middle), 6.0) + texture
+        serum, cells = (20.0, 55.0) if clot.planned.label == SUBDURAL else (36.0, 62.0)
+        core = serum + (cells - serum) * ramp(plumb - np.float32(middle), 6.0) + texture
     return core.astype(np.float32)

@@ -21,11 +21,13 @@ from model_build.synthetic.acquisition import (
     slice_profile,
 )
 from model_build.synthetic.anatomy import Anatomy, build_anatomy
-from model_build.synthetic.dicom_writer import SeriesHeader, Storage, draw_storage, write_slice
+from model_build.synthetic.dicom_writer import SeriesHeader, write_slice
 from model_build.synthetic.geometry import draw_geometry, head_grid
 from model_build.synthetic.labels import ABSENT, Finding, find
 from model_build.synthetic.lesions import Bled, bleed
+from model_build.synthetic.masks import Mask, blood_mask, write_mask
 from model_build.synthetic.plan import Mode, Planned, draw_plan
+from model_build.synthetic.storage import Storage, draw_storage
 from model_build.synthetic.subject import draw_subject
 from service.types import LABELS
 
@@ -127,8 +129,8 @@ def build_phantom(request: SeriesRequest) -> Phantom:
     return Phantom(request, anatomy, bled, plan, acquisition, draw_storage(stream(seed, _STORAGE)))
 
 
-def scan(phantom: Phantom) -> Iterator[tuple[npt.NDArray[np.int16], SliceTruth]]:
-    """Yield (HU image (512, 512) int16, truth) for each slice, lowest first."""
+def scan(phantom: Phantom) -> Iterator[tuple[npt.NDArray[np.int16], Mask, SliceTruth]]:
+    """Yield (HU image int16, mask uint8, both (512, 512), truth) per slice, lowest first."""
     request, grid = phantom.request, phantom.anatomy.grid
     geometry = grid.geometry
     planes = slice_profile(phantom.bled.hu, geometry)
@@ -149,15 +151,15 @@ def scan(phantom: Phantom) -> Iterator[tuple[npt.NDArray[np.int16], SliceTruth]]
         )
         # The twin has the same head but its own noise, as a second scan would.
         rng = stream(request.patient_seed, _NOISE, int(request.bleeding), k)
-        yield scanner.expose(rng, k, planes[k] + shade[k]), truth
+        yield scanner.expose(rng, k, planes[k] + shade[k]), blood_mask(scanner.project, here), truth
 
 
 def truth_columns() -> list[str]:
     """Header of truth.csv."""
     head = ["id", "phantom_seed", "series", "slice", "z_mm", *LABELS, "subvisible", "lesions"]
     each = [f"{name}_{what}" for name in SUBTYPES for what in ("area_mm2", "ml", "mean_hu", "cnr")]
-    tail = ["shift_mm", "noise_hu", "kvp", "thickness_mm", "tilt_deg", "kernel", "age"]
-    return [*head, *each, *tail]
+    tail = ["shift_mm", "noise_hu", "kvp", "thickness_mm", "pixel_mm"]
+    return [*head, *each, *tail, "tilt_deg", "kernel", "age"]
 
 
 def truth_row(phantom: Phantom, truth: SliceTruth) -> list[str]:
@@ -171,12 +173,13 @@ def truth_row(phantom: Phantom, truth: SliceTruth) -> list[str]:
         row += [f"{finding.area_mm2:.0f}", f"{volume:.3f}", mean, f"{finding.cnr:.2f}"]
     scan_ = phantom.acquisition
     row += [f"{phantom.bled.shift_mm:.1f}", f"{scan_.noise_hu:.2f}", scan_.kvp]
-    row += [geometry.thickness_mm, geometry.tilt_deg, scan_.kernel, phantom.anatomy.subject.age]
+    row += [geometry.thickness_mm, f"{geometry.pixel_mm:.6f}", geometry.tilt_deg, scan_.kernel]
+    row.append(phantom.anatomy.subject.age)
     return [str(value) for value in row]
 
 
 def write_series(folder: Path, request: SeriesRequest) -> list[list[str]]:
-    """Generate one series into `folder` and return its rows of truth.csv."""
+    """Generate one series into dicom/ and masks/ of `folder`; returns its rows of truth.csv."""
     phantom = build_phantom(request)
     header = SeriesHeader(
         patient_seed=request.patient_seed,
@@ -187,7 +190,8 @@ def write_series(folder: Path, request: SeriesRequest) -> list[list[str]]:
         storage=phantom.storage,
     )
     rows = []
-    for image, truth in scan(phantom):
-        write_slice(folder / f"{truth.slice_id}.dcm", header, truth.index, image)
+    for image, mask, truth in scan(phantom):
+        write_slice(folder / "dicom" / f"{truth.slice_id}.dcm", header, truth.index, image)
+        write_mask(folder / "masks" / f"{truth.slice_id}.png", mask)
         rows.append(truth_row(phantom, truth))
     return rows

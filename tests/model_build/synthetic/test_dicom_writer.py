@@ -13,16 +13,22 @@ from pydicom import config
 from pydicom.uid import UID
 
 from model_build.synthetic.acquisition import draw_acquisition
-from model_build.synthetic.dicom_writer import (
-    SeriesHeader,
+from model_build.synthetic.dicom_writer import SeriesHeader, make_uid, write_slice
+from model_build.synthetic.storage import (
+    DEFLATED,
+    EXPLICIT_BIG,
+    EXPLICIT_LITTLE,
+    IMPLICIT_LITTLE,
+    RLE,
+    SIGNED_1024,
+    UNSIGNED_1024,
+    Form,
     Storage,
-    draw_storage,
-    make_uid,
-    write_slice,
 )
+from tests.factories import head_hu
 from tests.model_build.synthetic.level_head import level_geometry
 
-_STORAGE = Storage(True, -1024, False, ("40",), ("80",))
+_STORAGE = Storage(form=SIGNED_1024)
 
 
 @pytest.fixture(autouse=True)
@@ -48,31 +54,51 @@ def _written(tmp_path: Path, storage: Storage = _STORAGE, index: int = 4) -> pyd
     return pydicom.dcmread(tmp_path / "a.dcm")
 
 
-@pytest.mark.parametrize(("signed", "intercept"), [(True, 0), (True, -1024), (False, -1024)])
-def test_hu_survive_every_storage(tmp_path: Path, signed: bool, intercept: int) -> None:
-    """Stored value x slope + intercept is the image, whatever the representation."""
-    dataset = _written(tmp_path, replace(_STORAGE, signed=signed, intercept=intercept))
-    hu = dataset.pixel_array.astype(int) * int(dataset.RescaleSlope) + intercept
+@pytest.mark.parametrize("syntax", [DEFLATED, EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG, RLE])
+@pytest.mark.parametrize("form", [SIGNED_1024, UNSIGNED_1024])
+def test_hu_survive_every_syntax(tmp_path: Path, syntax: str, form: Form) -> None:
+    """Read by pydicom, stored value x slope + intercept is the image."""
+    dataset = _written(tmp_path, Storage(form=form, syntax=syntax))
+    assert dataset.file_meta.TransferSyntaxUID == syntax
+    hu = dataset.pixel_array.astype(int) * int(dataset.RescaleSlope) + dataset.RescaleIntercept
     assert np.array_equal(hu, _image())
-    assert dataset.RescaleIntercept == intercept
-    assert dataset.PixelRepresentation == int(signed)
-    assert len(dataset.PixelData) == 512 * 512 * 2
+    assert dataset.PixelRepresentation == int(form.signed)
+    assert (dataset.BitsStored, dataset.HighBit) == (form.bits, form.bits - 1)
 
 
-def test_unsigned_pixels_fit_twelve_bits(tmp_path: Path) -> None:
-    """Unsigned data with intercept -1024 use 0..4095, so no reader sees a wraparound."""
-    dataset = _written(tmp_path, replace(_STORAGE, signed=False))
-    assert dataset.BitsStored == 12
-    assert dataset.HighBit == 11
-    assert int(dataset.pixel_array.max()) == 4095
+def test_default_of_a_set_is_half_the_size(tmp_path: Path) -> None:
+    """Deflated files of a head take less than 60 % of native ones."""
+    for name, syntax in (("a", DEFLATED), ("b", EXPLICIT_LITTLE)):
+        header = replace(_header(), storage=Storage(syntax=syntax))
+        write_slice(tmp_path / name, header, 0, head_hu())
+    small, native = ((tmp_path / name).stat().st_size for name in "ab")
+    assert small < 0.6 * native
 
 
-def test_padding_lies_outside_the_circle(tmp_path: Path) -> None:
-    """The corner is -1024 HU, the middle is untouched."""
-    dataset = _written(tmp_path, replace(_STORAGE, circle=True))
-    hu = dataset.pixel_array.astype(int) - 1024
-    assert hu[511, 511] == -1024
-    assert np.array_equal(hu[256], _image()[256])
+def test_deflated_files_are_even(tmp_path: Path) -> None:
+    """PS3.5 A.5 pads the stream by a byte where its length is odd."""
+    header = replace(_header(), storage=Storage(syntax=DEFLATED))
+    for seed in range(8):
+        write_slice(tmp_path / "a", header, 0, head_hu(seed=seed))
+        assert (tmp_path / "a").stat().st_size % 2 == 0
+
+
+def test_raw_padding_is_named_and_stored(tmp_path: Path) -> None:
+    """-2000 in the corner of signed data, and in the padding element; the middle is untouched."""
+    dataset = _written(tmp_path, Storage(form=SIGNED_1024, padding="raw"))
+    assert dataset.PixelPaddingValue == -2000
+    assert dataset.pixel_array[0, 0] == -2000
+    assert np.array_equal(dataset.pixel_array[256] - 1024, _image()[256])
+
+
+def test_inverted_display_and_agent_are_attributes_alone(tmp_path: Path) -> None:
+    """MONOCHROME1 and a named absence of contrast leave the values as they are."""
+    plain = _written(tmp_path)
+    dataset = _written(tmp_path, replace(_STORAGE, monochrome1=True, agent="NONE"))
+    assert dataset.PhotometricInterpretation == "MONOCHROME1"
+    assert dataset.ContrastBolusAgent == "NONE"
+    assert "ContrastBolusAgent" not in plain
+    assert dataset.PixelData == plain.PixelData
 
 
 def test_window_tags_are_written_as_drawn(tmp_path: Path) -> None:
@@ -120,12 +146,3 @@ def test_uids_are_valid_and_repeatable() -> None:
     assert len(uids) == 500
     assert make_uid("4") in uids
     assert all(UID(uid).is_valid and uid.startswith("2.25.") and len(uid) <= 64 for uid in uids)
-
-
-def test_drawn_storage_covers_the_variants() -> None:
-    """All three storages occur, and windows are single, multiple, missing and bizarre."""
-    drawn = [draw_storage(np.random.default_rng(k)) for k in range(300)]
-    assert {(s.signed, s.intercept) for s in drawn} == {(True, 0), (True, -1024), (False, -1024)}
-    assert {len(s.centers) for s in drawn} == {0, 1, 2}
-    assert any(s.widths == ("1",) for s in drawn)
-    assert all(len(s.centers) == len(s.widths) for s in drawn)

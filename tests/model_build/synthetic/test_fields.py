@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model_build.synthetic.fields import capsule, ellipsoid, expand, paint, ramp, smooth_noise
+from model_build.synthetic.fields import (
+    capsule,
+    ellipsoid,
+    expand,
+    paint,
+    ramp,
+    shell_noise,
+    smooth_noise,
+)
 from model_build.synthetic.geometry import Field, head_grid
 from tests.model_build.synthetic.level_head import level_geometry
 
@@ -64,3 +72,15 @@ def test_capsule_distance_with_a_taper(place: tuple[float, ...], distance: float
     """A tube of radius 1 to 3 over 10 mm has radius 2 in the middle and round ends."""
     found = capsule(_point(*place), (0, 0, 0), (10, 0, 0), (1.0, 3.0))
     assert found[0] == pytest.approx(distance)
+
+
+def test_shell_noise_is_constant_along_rays() -> None:
+    """Walking outwards from the middle of the brain changes little, walking around much."""
+    grid = head_grid(level_geometry(slices=2, first_mm=30.0))
+    field = shell_noise(np.random.default_rng(0), grid, 3.0)
+    row = field[3, :, 90]  # x = 0: a ray to the back
+    _, y, _ = grid.xyz
+    back = row[(y[3, :, 90] > 40.0) & (y[3, :, 90] < 70.0)]
+    around = field[3][(np.hypot(grid.xyz[0][3], y[3] - 5.0) - 55.0) ** 2 < 0.5]
+    assert float(back.std()) < 0.4 * float(around.std())
+    assert 0.7 < float(field.std()) < 1.3

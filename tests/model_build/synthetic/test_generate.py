@@ -10,7 +10,16 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from model_build.synthetic.generate import DataSummary, generate, plan_requests
+from model_build.synthetic.generate import (
+    DataSummary,
+    _with_twins,
+    describe,
+    generate,
+    plan_requests,
+)
+from model_build.synthetic.masks import read_mask
+from model_build.synthetic.series import truth_columns
+from service.dicom.decode import decode_slice
 from service.types import LABELS
 
 _SIZE = {"series": 2, "seed": 4, "slices": 2, "progress": False}
@@ -22,6 +31,11 @@ def _digest(folder: Path) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def _row(name: str, patient: int, lesions: int) -> list[str]:
+    values = {"id": name, "phantom_seed": f"{patient:016x}", "lesions": str(lesions)}
+    return [values.get(column, "0") for column in truth_columns()]
 
 
 @pytest.fixture(scope="module")
@@ -75,17 +89,42 @@ def test_labels_agree_with_the_truth(made: tuple[Path, DataSummary]) -> None:
     assert counted[-1] > 0
 
 
-def test_every_file_is_readable(made: tuple[Path, DataSummary]) -> None:
-    """Each file decodes to 512x512 with air and bone, and names its patient by the seed."""
+def test_every_visible_bleed_has_a_mask(made: tuple[Path, DataSummary]) -> None:
+    """Slices with half-blood area of a subtype carry its index; there is no other mask."""
+    folder = made[0]
+    with (folder / "truth.csv").open(encoding="ascii", newline="") as file:
+        truth = {row["id"]: row for row in csv.DictReader(file)}
+    masks = {path.stem: set(read_mask(path).ravel()) - {0} for path in (folder / "masks").iterdir()}
+    assert masks
+    for name, row in truth.items():
+        wide = {k + 1 for k in range(5) if float(row[f"{LABELS[k]}_area_mm2"]) >= 20.0}
+        assert wide <= masks.get(name, set())
+    assert all(any(float(truth[n][f"{k}_ml"]) > 0 for k in LABELS[:-1]) for n in masks)
+
+
+def test_twins_name_each_other() -> None:
+    """The twin of a slice is the same plane of the same head with the other bleeding state."""
+    truth = _with_twins([_row("a", 7, 1), _row("b", 7, 0), _row("c", 8, 1)])
+    assert [row[-1] for row in truth] == ["b", "a", ""]
+
+
+def test_every_file_passes_the_gate(made: tuple[Path, DataSummary]) -> None:
+    """Each file decodes to a head in air, and names its patient by the seed."""
     patients = Counter()
     for path in (made[0] / "dicom").iterdir():
-        dataset = pydicom.dcmread(path)
-        hu = dataset.pixel_array.astype(int) + int(dataset.RescaleIntercept)
-        assert hu.shape == (512, 512)
-        assert hu.min() < -950
-        assert hu.max() > 700
-        patients[dataset.PatientID] += 1
+        decoded = decode_slice(path.read_bytes())
+        assert decoded.slice_hu is not None
+        assert decoded.slice_hu.voxels_hu.min() < -950
+        assert decoded.slice_hu.voxels_hu.max() > 700
+        patients[pydicom.dcmread(path, stop_before_pixels=True).PatientID] += 1
     assert list(patients.values()) == [2, 2]
+
+
+def test_a_set_says_how_it_was_made(made: tuple[Path, DataSummary], tmp_path: Path) -> None:
+    """Mode and length of the series; a folder without series is an error."""
+    assert describe(made[0]) == ("training", 2)
+    with pytest.raises(FileNotFoundError):
+        describe(tmp_path)
 
 
 def test_another_seed_is_another_set(made: tuple[Path, DataSummary], tmp_path: Path) -> None:
@@ -101,13 +140,13 @@ def test_a_longer_set_begins_with_the_shorter_one() -> None:
 
 
 def test_training_sets_pair_bleeding_heads_with_twins() -> None:
-    """Of forty series, 24 bleed; 12 others reuse a bleeding head, 4 are heads of their own."""
+    """Of forty series, 28 bleed; 10 others reuse a bleeding head, 2 are heads of their own."""
     requests = plan_requests(40, 3, "training")
     bleeding = {r.patient_seed for r in requests if r.bleeding}
     quiet = [r.patient_seed for r in requests if not r.bleeding]
-    assert len(bleeding) == 24
-    assert sum(seed in bleeding for seed in quiet) == 12
-    assert len({r.patient_seed for r in requests}) == 28
+    assert len(bleeding) == 28
+    assert sum(seed in bleeding for seed in quiet) == 10
+    assert len({r.patient_seed for r in requests}) == 30
 
 
 def test_natural_sets_bleed_in_four_of_ten() -> None:

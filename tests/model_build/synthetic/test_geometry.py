@@ -25,8 +25,8 @@ def test_orientation_equals_the_shear_of_the_grid(tilt_deg: float) -> None:
     geometry = level_geometry(slices=3, tilt_deg=tilt_deg)
     column = geometry.orientation()[3:]
     _, y, z = head_grid(geometry).xyz
-    assert z[0, -1, 0] - z[0, 0, 0] == pytest.approx(216.0 * column[2], abs=1e-3)
-    assert y[0, -1, 0] - y[0, 0, 0] == pytest.approx(216.0 * column[1], abs=1e-3)
+    assert z[0, -1, 0] - z[0, 0, 0] == pytest.approx(224.0 * column[2], abs=1e-3)
+    assert y[0, -1, 0] - y[0, 0, 0] == pytest.approx(224.0 * column[1], abs=1e-3)
 
 
 def test_projected_spacing_of_a_tilted_series_is_uniform() -> None:
@@ -75,8 +75,40 @@ def test_coarse_grid_keeps_the_end_points() -> None:
 
 
 def test_drawn_series_stay_in_the_published_ranges() -> None:
-    """24 to 40 slices, 210 to 260 mm, tilt up to 25 degrees."""
+    """20 to 40 slices, 200 to 260 mm, tilt up to 25 degrees."""
     drawn = [draw_geometry(np.random.default_rng(k), 105.0) for k in range(200)]
-    assert all(24 <= g.slices <= 40 and 210 <= g.fov_mm <= 260 for g in drawn)
+    assert all(20 <= g.slices <= 40 and 200 <= g.fov_mm <= 260 for g in drawn)
     assert all(0.0 <= g.tilt_deg <= 25.0 for g in drawn)
     assert 60 < sum(g.tilt_deg > 0 for g in drawn) < 140
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_highest_slice_cuts_the_vault(seed: int) -> None:
+    """However the head is posed, the middle of the last slice lies below the top of a mean head."""
+    drawn = draw_geometry(np.random.default_rng(seed), 105.0)
+    grid = head_grid(drawn)
+    x, y, z = (axis[-drawn.subslices // 2] for axis in grid.xyz)
+    up = np.maximum(z - 18.0, 0.0) / (105.0 - 18.0)
+    inside = (x / 74.0) ** 2 + (y / 91.0) ** 2 + up**2 < 1.0
+    assert inside.any()
+
+
+def test_crop_keeps_the_places_of_its_samples() -> None:
+    """A cropped grid has the coordinates that the whole grid has in the box."""
+    grid = head_grid(level_geometry(turn_deg=5.0, tilt_deg=10.0))
+    box = grid.box((5.0, -20.0, 10.0), (30.0, 10.0, 40.0))
+    for whole, cut in zip(grid.xyz, grid.crop(box).xyz, strict=True):
+        assert np.array_equal(whole[box], cut)
+
+
+def test_mirrored_boxes_hold_both_sides() -> None:
+    """Samples of the region and of its mirror image at x = 0 lie in one of the boxes."""
+    grid = head_grid(level_geometry(lean_deg=4.0)).coarse(4.0)
+    x, y, z = grid.xyz
+    wanted = (abs(abs(x) - 30) < 8) & (abs(y) < 12) & (abs(z - 30) < 9)
+    found = np.zeros(grid.shape, dtype=bool)
+    for box in grid.mirrored_boxes((22.0, -12.0, 21.0), (38.0, 12.0, 39.0)):
+        found[box] = True
+    assert wanted.sum() > 50
+    assert found[wanted].all()
+    assert len(grid.mirrored_boxes((-2.0, -12.0, 21.0), (38.0, 12.0, 39.0))) == 1

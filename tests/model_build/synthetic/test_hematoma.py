@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from model_build.synthetic.anatomy import Anatomy
-from model_build.synthetic.hematoma import Shape, build_shape, cut_at_volume
+from model_build.synthetic.hematoma import build_shape
 from model_build.synthetic.plan import (
     EPIDURAL,
     INTRAPARENCHYMAL,
@@ -15,6 +15,7 @@ from model_build.synthetic.plan import (
     Planned,
     Variant,
 )
+from model_build.synthetic.shape import Shape, cut_at_volume
 
 _BOX = (slice(0, 1), slice(0, 1), slice(0, 100))
 

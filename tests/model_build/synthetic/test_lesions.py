@@ -17,6 +17,7 @@ from model_build.synthetic.plan import (
     Planned,
     Variant,
 )
+from model_build.synthetic.spaces import tent_height
 
 
 def _bled(head: Anatomy, *plan: Planned, seed: int = 1) -> Bled:
@@ -78,13 +79,14 @@ def test_no_plan_is_the_anatomy_itself(head: Anatomy) -> None:
 def test_extra_axial_blood_touches_the_vault_on_one_side(
     head: Anatomy, label: int, seed: int
 ) -> None:
-    """Epi- and subdural blood lies on the inner table, above the tentorium, left or right."""
+    """Epi- and subdural blood lies on the inner table, left or right, on one side of the tent."""
     clot = _blood(_bled(head, Planned(label, 15.0, 60.0), seed=seed), label) > 0.5
     x = head.grid.xyz[0][clot]
     assert float(head.depth[clot].min()) < 1.0
     assert float(head.depth[clot].min()) >= -0.5
     assert abs(np.sign(x).sum()) > 0.99 * x.size
-    assert float(head.spaces.below_tent[clot].max()) < 0.6
+    below = head.spaces.below_tent[clot]
+    assert float(below.max()) < 0.6 or float(below.min()) > 0.4
 
 
 def test_an_epidural_is_thicker_than_a_subdural(head: Anatomy) -> None:
@@ -153,3 +155,45 @@ def test_a_voxel_holds_blood_once(head: Anatomy) -> None:
     total = sum(bled.blood.values())
     assert bled.volumes_ml[EPIDURAL] < 36.0  # they do overlap
     assert float(np.max(total)) <= 1.0 + 1e-5
+
+
+def test_an_epidural_breaks_the_bone_in_three_of_four(head: Anatomy) -> None:
+    """Over twelve epidurals, bone gives way to a dark line in most and stays whole in some."""
+    broken = []
+    for seed in range(12):
+        bled = _bled(head, Planned(EPIDURAL, 12.0, 60.0), seed=seed)
+        lost = (head.hu > 600) & (bled.hu < head.hu - 200) & (head.depth < -1.0)
+        broken.append(bool(lost.sum() > 20))
+    assert 6 <= sum(broken) <= 11
+
+
+def test_a_tentorial_subdural_is_a_sheet_on_the_tent(head: Anatomy) -> None:
+    """Its blood keeps within some millimetres above the tentorium, on one side."""
+    clot = _blood(_bled(head, Planned(SUBDURAL, 6.0, 60.0, Variant.TENT)), SUBDURAL) > 0.5
+    x, y, z = (axis[clot] for axis in head.grid.xyz)
+    above = z - tent_height((x, y, z))
+    assert float(above.min()) >= -1.0
+    assert float(above.max()) < 14.0
+    assert abs(np.sign(x).sum()) == x.size
+
+
+def test_a_fluid_level_in_the_brain_is_denser_behind(head: Anatomy) -> None:
+    """Unclotted parenchymal blood layers: 36 HU in front, 62 HU behind."""
+    bled = _bled(head, Planned(INTRAPARENCHYMAL, 30.0, 57.0, Variant.LEVEL))
+    pure = _blood(bled, INTRAPARENCHYMAL) > 0.99
+    y = head.grid.xyz[1]
+    front, back = np.percentile(y[pure], [20, 80])
+    assert float(bled.hu[pure & (y < front)].mean()) == pytest.approx(36.0, abs=3.0)
+    assert float(bled.hu[pure & (y > back)].mean()) == pytest.approx(62.0, abs=3.0)
+
+
+def test_a_clot_on_the_vault_dents_the_cortex_and_moves_no_bone(head: Anatomy) -> None:
+    """Brain under a thick subdural changes its place while the skull stays as it was."""
+    bled = _bled(head, Planned(SUBDURAL, 60.0, 60.0))
+    clear = ~(_blood(bled, SUBDURAL) > 0.0)
+    brain = clear & (head.depth > 12.0) & (head.depth < 25.0)
+    assert int((abs(bled.hu - head.hu)[brain] > 5.0).sum()) > 2000
+    bone = clear & (head.depth < -0.5)
+    assert np.array_equal(bled.hu[bone], head.hu[bone])
+    soft = float(head.hu[head.depth > 2.0].max())
+    assert float(bled.hu[brain].max()) <= soft + 1.0

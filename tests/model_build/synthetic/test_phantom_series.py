@@ -69,12 +69,27 @@ def test_twin_has_its_own_noise(phantom: Phantom) -> None:
     assert abs(float((one.astype(int) - two)[head].mean())) < 0.5
 
 
+def test_mask_holds_what_the_twin_lacks(phantom: Phantom) -> None:
+    """Image minus twin is blood inside the mask and noise outside of it."""
+    twin = build_phantom(replace(_REQUEST, bleeding=False))
+    inside, outside = [], []
+    for (one, mask, _), (two, none, _) in zip(scan(phantom), scan(twin), strict=True):
+        gap = one.astype(int) - two
+        inside.append(gap[mask > 0])
+        outside.append(gap[(mask == 0) & (two > 0) & (two < 80)])
+        assert not none.any()
+    bleed, rest = np.concatenate(inside), np.concatenate(outside)
+    assert bleed.size > 200
+    assert abs(float(bleed.mean())) > 5.0 * abs(float(rest.mean()))
+
+
 def test_scan_repeats_exactly(phantom: Phantom) -> None:
     """Two passes over a phantom give the same images and the same truth."""
     first, second = list(scan(phantom)), list(scan(phantom))
     assert all(np.array_equal(a[0], b[0]) for a, b in zip(first, second, strict=True))
-    assert [a[1].labels for a in first] == [b[1].labels for b in second]
-    assert [truth.index for _, truth in first] == [0, 1, 2]
+    assert all(np.array_equal(a[1], b[1]) for a, b in zip(first, second, strict=True))
+    assert [a[2].labels for a in first] == [b[2].labels for b in second]
+    assert [truth.index for *_, truth in first] == [0, 1, 2]
 
 
 def test_any_is_the_or_of_the_subtypes() -> None:
@@ -89,7 +104,7 @@ def test_any_is_the_or_of_the_subtypes() -> None:
 
 def test_truth_row_matches_its_header(phantom: Phantom) -> None:
     """Every column has a value at its name, empty only for a mean that does not exist."""
-    _, truth = next(scan(phantom))
+    *_, truth = next(scan(phantom))
     row = dict(zip(truth_columns(), truth_row(phantom, truth), strict=True))
     assert row["id"] == truth.slice_id
     assert row["phantom_seed"] == f"{77:016x}"
