@@ -1,1 +1,1 @@
-"""adapters: labelled data sets on disk, each as the same records."""
+"""adapters: labelled data sets on disk, each as the same records (`records.SliceSource`)."""

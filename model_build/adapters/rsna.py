@@ -1,68 +1,123 @@
 """Rsna: the layout of the RSNA 2019 challenge, which the phantom generator writes as well.
 
-folder/labels.csv   header `ID,Label`, rows `ID_<hex>_<label>,0|1`, six per slice
-folder/dicom/       one `ID_<hex>.dcm` per slice
-folder/truth.csv    phantoms only: what is known beyond the labels; `subvisible` is read here
+root/labels.csv or stage_2_train.csv   either public layout, see `label_csv`; or a file elsewhere
+root/**/<name>.dcm                     named by the ID of its label row or by SOPInstanceUID
+root/truth.csv, root/masks/            phantoms only: `subvisible`; masks of the blood
 """
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.types import LABELS
+from model_build.adapters.dicom_file import read_dicom, read_tags
+from model_build.adapters.label_csv import read_labels, slice_name
+from model_build.adapters.records import Item, Listing, Record, SourceFacts
+from service.dicom.limits import Caps
+
+_LABEL_FILES = ("labels.csv", "stage_2_train.csv")
+_NOT_DICOM = (".csv", ".json", ".md", ".png", ".txt", ".zip")
+RSNA = SourceFacts("rsna", "2019 stage 2", "RSNA 2019 challenge, non-commercial")
+PHANTOMS = SourceFacts("phantoms", "synthetic", "synthetic, no patient data")
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledFile:
-    """One DICOM file and its six labels (0 or 1, in the order of LABELS)."""
+class RsnaSource:
+    """A folder in the RSNA layout.
 
-    path: Path
-    labels: tuple[int, ...]
-    subvisible: bool
-
-
-def read_folder(folder: Path) -> list[LabelledFile]:
-    """Every labelled slice of a folder, ordered by name.
-
-    Raises:
-        ValueError: a label is not 0 or 1, duplicates conflict, one of six is missing, or `any`
-            differs from the OR of the five subtypes.
-        FileNotFoundError: a labelled slice has no file.
+    Attributes:
+        root: the folder.
+        labels: label table elsewhere. It may then name slices that the folder does not hold,
+            which are left out and counted; the folder's own table must match its files.
+        only_512: leave out files of another matrix, as the paper did.
     """
-    labels = _read_labels(folder / "labels.csv")
-    hidden = _read_subvisible(folder / "truth.csv")
-    files = []
-    for name in sorted(labels):
-        path = folder / "dicom" / f"{name}.dcm"
-        if not path.exists():
-            raise FileNotFoundError(f"{path.name} is labelled and missing")
-        files.append(LabelledFile(path, _row(name, labels[name]), name in hidden))
-    return files
+
+    root: Path
+    labels: Path | None = None
+    only_512: bool = False
+
+    @property
+    def _is_phantom(self) -> bool:
+        return (self.root / "truth.csv").exists()
+
+    @property
+    def facts(self) -> SourceFacts:
+        """Phantoms when the folder has their truth.csv, else the challenge."""
+        return PHANTOMS if self._is_phantom else RSNA
+
+    @property
+    def variant(self) -> str:
+        """Options that change what is decoded."""
+        return f"{self.facts.name},only_512={self.only_512}"
+
+    @property
+    def masks(self) -> Path | None:
+        """Masks of the phantoms."""
+        folder = self.root / "masks"
+        return folder if self._is_phantom and folder.is_dir() else None
+
+    def listing(self) -> Listing:
+        """Every labelled slice, ordered by name (see `SliceSource.listing`)."""
+        table = self.labels or _own_labels(self.root)
+        labels, corrections = read_labels(table)
+        files, strays = _match(labels, self.root)
+        missing = len(labels) - len(files)
+        if missing and (self.labels is None or not files):
+            raise FileNotFoundError(f"{missing} of {len(labels)} labelled slices have no file")
+        hidden = _read_subvisible(self.root / "truth.csv")
+        counts = {"labelled_without_file": missing, "file_without_label": strays}
+        corrections |= {code: count for code, count in counts.items() if count}
+        return Listing(
+            [
+                Item(files[name], name, labels[name], usable=name not in hidden)
+                for name in sorted(files)
+            ],
+            corrections,
+        )
+
+    def read(self, items: Sequence[Item]) -> Iterator[Record]:
+        """Decode by the code that serves; only RSNA's `ID_...` identifiers are tolerated."""
+        caps = Caps(lenient_uids=not self._is_phantom)
+        for item in items:
+            yield read_dicom(item, caps, only_512=self.only_512)
 
 
-def _read_labels(path: Path) -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = {}
-    with path.open(encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream):
-            name, label = row["ID"].rsplit("_", 1)
-            if label not in LABELS or row["Label"] not in ("0", "1"):
-                raise ValueError(f"labels.csv holds a label that is not 0 or 1 of six: {label}")
-            value = int(row["Label"])
-            # The challenge repeats 24 rows; a repetition that agrees is dropped.
-            if found.setdefault(name, {}).setdefault(label, value) != value:
-                raise ValueError(f"labels.csv contradicts itself for {name}")
+def _own_labels(root: Path) -> Path:
+    found = next((root / name for name in _LABEL_FILES if (root / name).exists()), None)
+    if found is None:
+        raise FileNotFoundError(f"the folder holds neither of {', '.join(_LABEL_FILES)}")
     return found
 
 
-def _row(name: str, labels: dict[str, int]) -> tuple[int, ...]:
-    if set(labels) != set(LABELS):
-        raise ValueError(f"labels.csv lacks one of the six labels of {name}")
-    values = tuple(labels[label] for label in LABELS)
-    if values[-1] != max(values[:-1]):
-        raise ValueError(f"`any` of {name} is not the OR of its subtypes")
-    return values
+def _match(names: Iterable[str], root: Path) -> tuple[dict[str, Path], int]:
+    """Files by label name, and how many files no label names.
+
+    Raises:
+        ValueError: two files have the name of one label row.
+    """
+    wanted, found, others = set(names), dict[str, Path](), []
+    folder = root / "dicom" if (root / "dicom").is_dir() else root
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in _NOT_DICOM or not path.is_file():
+            continue
+        name = slice_name(path.name)
+        if name not in wanted:
+            others.append(path)
+        elif found.setdefault(name, path) != path:
+            raise ValueError("two files have the name of one label row")
+    if len(found) == len(wanted):
+        return found, len(others)
+    # Some exports name files by number and label them by SOPInstanceUID.
+    strays = 0
+    for path in others:
+        uid = read_tags(path).sop
+        if uid not in wanted:
+            strays += 1
+        elif found.setdefault(uid, path) != path:
+            raise ValueError("two files have the SOPInstanceUID of one label row")
+    return found, strays
 
 
 def _read_subvisible(path: Path) -> set[str]:
