@@ -6,6 +6,7 @@ convolutional LSTM cell. The paper gives no LSTM width: 128, one layer, last sta
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -53,14 +54,23 @@ class ConvLstm(nn.Module):
 
     def features(self, voxels_hu: Tensor, default: Tensor) -> Tensor:
         """Trunk features of the ten windows: (B, 10, 128)."""
+        return self._each_window(self.trunk, voxels_hu, default)
+
+    def maps(self, voxels_hu: Tensor, default: Tensor) -> Tensor:
+        """What the dense layers of the trunk see of the ten windows: (B, 10, 800) at 512."""
+        return self._each_window(self.trunk.maps, voxels_hu, default)
+
+    def _each_window(
+        self, run: Callable[[Tensor], Tensor], voxels_hu: Tensor, default: Tensor
+    ) -> Tensor:
         if voxels_hu.is_cuda:
             windowed = self.windows(voxels_hu, default)  # (B, 10, 1, H, W)
-            flat: Tensor = self.trunk(windowed.flatten(0, 1))
+            flat = run(windowed.flatten(0, 1))
             return flat.view(*windowed.shape[:2], -1)
         # On a CPU the working set decides: one window at a time stays in the cache.
         lower, width = self.windows.limits(default)
         each = [
-            self.trunk(apply_window(voxels_hu, lower[:, t], width[:, t]).unsqueeze(1))
+            run(apply_window(voxels_hu, lower[:, t], width[:, t]).unsqueeze(1))
             for t in range(self.windows.count)
         ]
         return torch.stack(each, dim=1)

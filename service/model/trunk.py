@@ -45,9 +45,13 @@ class Trunk(nn.Module):
 
     def forward(self, windowed: Tensor) -> Tensor:
         """(N, 1, S, S) -> (N, 128)."""
-        maps = self.units(windowed)  # (N, 8, 10, 10) at 512
-        features: Tensor = self.dense(maps.flatten(1))
+        features: Tensor = self.dense(self.maps(windowed))
         return features
+
+    def maps(self, windowed: Tensor) -> Tensor:
+        """The flattened maps of unit 5, what the dense layers see: (N, 800) at 512."""
+        maps: Tensor = self.units(windowed)  # (N, 8, 10, 10) at 512
+        return maps.flatten(1)
 
 
 def flat_size(size: int) -> int:

@@ -1,0 +1,1 @@
+"""companions: models of the companion papers that are trained and compared, never served."""
