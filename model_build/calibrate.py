@@ -1,6 +1,11 @@
 """Calibrate: temperatures, biases and thresholds, chosen on validation patients only.
 
-validation logits (N, 6) -> `fit_calibration` -> `artifact.calibrated` p -> `choose_thresholds`
+validation logits (N, 6) -> `fit_calibration` -> `at_natural_prevalence` -> biases of the manifest
+                         -> `artifact.calibrated` p -> `choose_thresholds`
+
+The fit makes p right among the validation slices as sampled. How many of them bleed is a choice of
+the generator, so the biases are then shifted to the natural slice prevalence (`prevalence`): that
+is what the served p assumes, the manifest says so, and the thresholds are chosen on this p.
 
 The test split never reaches this module: a threshold chosen on the slices it is reported on makes
 every figure beside it too good (evaluation leakage).
@@ -8,12 +13,15 @@ every figure beside it too good (evaluation leakage).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import expit, log_expit
 
 from model_build.metrics import FloatArray
+from model_build.prevalence import NATURAL, Prevalences, offsets
 
 # Weak Gaussian priors on log(temperature) and bias, centred on "no correction". Against some
 # hundred positive slices they vanish; with a handful they keep the fit from running off.
@@ -48,6 +56,26 @@ def fit_calibration(
         for label in range(logits.shape[1])
     ]
     return tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs)
+
+
+def at_natural_prevalence(
+    biases: Sequence[float],
+    labels: npt.NDArray[np.integer],
+    natural: Sequence[float] = NATURAL,
+) -> tuple[tuple[float, ...], tuple[float | None, ...]]:
+    """Shift biases fitted on these labels (N, L) from their prevalence to the natural one.
+
+    Returns:
+        Biases, and the prevalence that p now assumes; a label of one class only keeps its bias
+        and assumes None: there is nothing to shift from.
+    """
+    shares = labels.mean(axis=0)
+    source: Prevalences = [float(share) if 0.0 < share < 1.0 else None for share in shares]
+    assumed = tuple(
+        None if share is None else target for share, target in zip(source, natural, strict=True)
+    )
+    moved = np.asarray(biases) + offsets(source, assumed)
+    return tuple(float(bias) for bias in moved), assumed
 
 
 def choose_thresholds(
@@ -96,18 +124,25 @@ def _fit_label(
     return float(np.exp(found.x[0])), float(found.x[1])
 
 
-def _youden(scores: FloatArray, present: npt.NDArray[np.bool_]) -> float:
+def cuts_between(scores: FloatArray) -> FloatArray:
+    """Half way between every two neighbouring values of scores (N,), ascending."""
     values = np.unique(scores)
-    if present.all() or not present.any() or len(values) < 2:
-        return NEUTRAL_THRESHOLD
-    cuts = (values[:-1] + values[1:]) / 2.0
-    sensitivity = _share_at_least(scores[present], cuts)
-    false_alarms = _share_at_least(scores[~present], cuts)
-    best = int(np.argmax(sensitivity - false_alarms))
-    return float(cuts[best]) if sensitivity[best] > false_alarms[best] else NEUTRAL_THRESHOLD
+    cuts: FloatArray = (values[:-1] + values[1:]) / 2.0
+    return cuts
 
 
-def _share_at_least(scores: FloatArray, cuts: FloatArray) -> FloatArray:
+def share_at_least(scores: FloatArray, cuts: FloatArray) -> FloatArray:
+    """The share of scores (N,) at or above each cut (K,)."""
     below = np.searchsorted(np.sort(scores), cuts, side="left")
     shares: FloatArray = 1.0 - below / len(scores)
     return shares
+
+
+def _youden(scores: FloatArray, present: npt.NDArray[np.bool_]) -> float:
+    cuts = cuts_between(scores)
+    if present.all() or not present.any() or not len(cuts):
+        return NEUTRAL_THRESHOLD
+    sensitivity = share_at_least(scores[present], cuts)
+    false_alarms = share_at_least(scores[~present], cuts)
+    best = int(np.argmax(sensitivity - false_alarms))
+    return float(cuts[best]) if sensitivity[best] > false_alarms[best] else NEUTRAL_THRESHOLD

@@ -13,25 +13,28 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from model_build import intervals, metrics
-from model_build.evaluation_report import EvaluationReport, Row, Table
-from model_build.evaluation_rows import MICRO, estimate, figures_of, patients_behind, rows_of
+from model_build import evaluation_tables, intervals, metrics
+from model_build.evaluation_report import EvaluationReport
+from model_build.evaluation_rows import estimate, rows_of
+from model_build.evaluation_table import Estimate, Table
 from model_build.intervals import Resampling
 from model_build.metrics import FloatArray
+from model_build.prevalence import (
+    HALF_POSITIVE,
+    UNCHANGED,
+    Prevalences,
+    mean_at,
+    mean_replicates_at,
+    shift,
+)
+from model_build.reliability import reliability_curve
 from service.types import LABELS
 
 Labels = npt.NDArray[np.integer]
 Patients = Sequence[str] | npt.NDArray[np.generic]
 
-SCORES: tuple[str, ...] = ("auroc", "average_precision", "log_loss", "brier", "ece")
 COMPARISON: tuple[str, ...] = ("auroc", "baseline_auroc", "difference")
-# The challenge data hold 14.5 % positive slices; where hemorrhage is rarer, so is a true alarm.
-PREVALENCES: dict[str, float] = {
-    "at 2 %": 0.02,
-    "at 6 %": 0.06,
-    "at 10 %": 0.10,
-    "at 14.5 %": 0.145,
-}
+BASELINE_TITLE = "AUROC against the threshold-and-area baseline"
 PAPER_THRESHOLD = 0.5  # the paper names none; everyone reads its tables as this
 DIMENSIONS = 2
 
@@ -42,6 +45,7 @@ def evaluate_scores(
     patients: Patients,
     thresholds: Sequence[float],
     *,
+    prevalence: Prevalences = UNCHANGED,
     level: str = "slice",
     replicates: int = intervals.REPLICATES,
     seed: int = 0,
@@ -53,6 +57,8 @@ def evaluate_scores(
         labels: (N, 6), 0 or 1.
         patients: key of the patient of each row, (N,); they are what is resampled.
         thresholds: six operating thresholds, chosen on other patients.
+        prevalence: six, what the probabilities assume; losses, calibration and predictive values
+            are weighed to it. None for a label: its share among the rows is taken as it is.
         level: "slice" or "series"; only named in the report.
         replicates: of the bootstrap.
         seed: of the bootstrap.
@@ -61,29 +67,39 @@ def evaluate_scores(
         ValueError: shapes that do not fit, values outside their range (logits, for one).
     """
     _check(probabilities, labels, patients)
-    if len(thresholds) != len(LABELS):
-        raise ValueError("one threshold per label is needed")
+    if len(thresholds) != len(LABELS) or len(prevalence) != len(LABELS):
+        raise ValueError("one threshold and one prevalence per label are needed")
     resampling = intervals.draw(patients, replicates, seed)
-    losses = metrics.challenge_losses(probabilities, labels)
-    loss_replicates = intervals.mean_replicates(losses, resampling)
     half = (PAPER_THRESHOLD,) * len(LABELS)
+    arrays = probabilities, labels
     any_column = LABELS.index("any")
     consistent = probabilities[:, any_column] >= probabilities.max(axis=1)
-    return EvaluationReport(
+    report = EvaluationReport(
         level=level,
         slices=len(probabilities),
         patients=len(resampling.draws),
         replicates=replicates,
         seed=seed,
         any_consistent_share=float(consistent.mean()),
-        challenge_loss=estimate(float(losses.mean()), loss_replicates),
-        discrimination=_discrimination(probabilities, labels, resampling),
-        at_half=_operating("At threshold 0.5 (%)", probabilities, labels, half, resampling),
-        at_thresholds=_operating(
-            "At the operating thresholds (%)", probabilities, labels, thresholds, resampling
+        challenge_loss=_challenge_loss(*arrays, prevalence, resampling),
+        discrimination=evaluation_tables.discrimination(*arrays, prevalence, resampling),
+        at_half=evaluation_tables.operating(
+            "At threshold 0.5 (%)", *arrays, half, prevalence, resampling
         ),
-        ppv_at_prevalence=_projection(probabilities, labels, thresholds, resampling),
+        at_thresholds=evaluation_tables.operating(
+            "At the operating thresholds (%)", *arrays, thresholds, prevalence, resampling
+        ),
+        ppv_at_prevalence=evaluation_tables.projection(*arrays, thresholds, resampling),
+        assumed_prevalence=tuple(prevalence),
     )
+    tables = [evaluation_tables.calibration(*arrays, prevalence, resampling)]
+    if any(share is not None for share in prevalence):
+        tables.append(_at_half_positive(*arrays, prevalence, resampling))
+    curves = tuple(
+        reliability_curve(probabilities[:, k], labels[:, k], resampling, name, prevalence[k])
+        for k, name in enumerate(LABELS)
+    )
+    return report.with_more(*tables, curves=curves)
 
 
 def compare_auroc(
@@ -92,13 +108,15 @@ def compare_auroc(
     labels: Labels,
     patients: Patients,
     *,
+    title: str = BASELINE_TITLE,
+    columns: tuple[str, ...] = COMPARISON,
     replicates: int = intervals.REPLICATES,
     seed: int = 0,
 ) -> Table:
     """AUROC of a model and of the baseline, and their difference, on the same slices.
 
     Both are computed on the same replicates, so the interval of the difference is that of a paired
-    comparison. Shapes as for `evaluate_scores`.
+    comparison. Shapes as for `evaluate_scores`; `columns` names the three figures.
 
     Raises:
         ValueError: as `evaluate_scores`.
@@ -106,99 +124,40 @@ def compare_auroc(
     for scores in (probabilities, baseline):
         _check(scores, labels, patients)
     resampling = intervals.draw(patients, replicates, seed)
-    ours, theirs = (_aurocs(scores, labels, resampling) for scores in (probabilities, baseline))
+    ours, theirs = (
+        evaluation_tables.aurocs(scores, labels, resampling) for scores in (probabilities, baseline)
+    )
     values = np.stack([ours[0], theirs[0], ours[0] - theirs[0]], axis=-1)
     spread = np.stack([ours[1], theirs[1], ours[1] - theirs[1]], axis=-1)
-    rows = rows_of(COMPARISON, values, spread, labels)
-    return Table("AUROC against the threshold-and-area baseline", COMPARISON, rows)
+    return Table(title, columns, rows_of(columns, values, spread, labels))
 
 
-def _discrimination(probabilities: FloatArray, labels: Labels, resampling: Resampling) -> Table:
-    """Threshold-free figures per label and their macro averages."""
-    cross, squared = (
-        measure(probabilities, labels)
-        for measure in (metrics.cross_entropies, metrics.squared_errors)
-    )
-    values = np.full((len(LABELS), len(SCORES)), np.nan)
-    spread = np.full((resampling.draws.shape[1], *values.shape), np.nan)
-    for label in range(len(LABELS)):
-        scores, truth = probabilities[:, label], labels[:, label]
-        points = (metrics.auroc(scores, truth), metrics.average_precision(scores, truth))
-        gaps = metrics.bin_gaps(scores, truth)
-        values[label] = [
-            *(np.nan if point is None else point for point in points),
-            cross[:, label].mean(),
-            squared[:, label].mean(),
-            np.abs(gaps.mean(axis=0)).sum(),
-        ]
-        spread[:, label, :2] = np.stack(
-            intervals.ranking_replicates(scores, truth, resampling), axis=-1
-        )
-        # Bins stay those of the full sample: what varies is who is in them.
-        errors = np.abs(intervals.mean_replicates(gaps, resampling)).sum(axis=1)
-        # Resampling noise can only lengthen a gap, so the replicates lie too high on average; for
-        # a well calibrated label their interval would not even hold the figure itself.
-        spread[:, label, 4] = np.maximum(errors - errors.mean() + values[label, 4], 0.0)
-    spread[:, :, 2] = intervals.mean_replicates(cross, resampling)
-    spread[:, :, 3] = intervals.mean_replicates(squared, resampling)
-    title = "Discrimination and calibration (no threshold)"
-    return Table(title, SCORES, rows_of(SCORES, values, spread, labels))
-
-
-def _operating(
-    title: str,
-    probabilities: FloatArray,
-    labels: Labels,
-    thresholds: Sequence[float],
-    resampling: Resampling,
-) -> Table:
-    """Rates per label at its threshold, macro averages, and micro from pooled counts."""
-    marks = metrics.outcomes(probabilities, labels, thresholds)
-    counts, drawn = marks.sum(axis=0), intervals.sum_replicates(marks, resampling)
-    tallies = intervals.per_patient(marks, resampling)
-    names = metrics.RATES
-    rows = rows_of(
-        names, metrics.rates(counts), metrics.rates(drawn), labels, tallies, tuple(thresholds)
-    )
-    pooled = metrics.rates(counts.sum(axis=0)), metrics.rates(drawn.sum(axis=1))
-    figures = figures_of(names, *pooled, patients_behind(tallies.sum(axis=1)))
-    return Table(title, names, (*rows, Row(MICRO, figures)))
-
-
-def _projection(
-    probabilities: FloatArray, labels: Labels, thresholds: Sequence[float], resampling: Resampling
-) -> Table:
-    """PPV that the operating thresholds would give at other prevalences of the label."""
-    marks = metrics.outcomes(probabilities, labels, thresholds)
-    found = metrics.rates(marks.sum(axis=0))
-    drawn = metrics.rates(intervals.sum_replicates(marks, resampling))
-    columns = tuple(PREVALENCES)
-    values, spread = (
-        np.stack(
-            [
-                metrics.projected_ppv(rates[..., 0], rates[..., 1], prevalence)
-                for prevalence in PREVALENCES.values()
-            ],
-            axis=-1,
-        )
-        for rates in (found, drawn)
-    )
-    rows = rows_of(columns, values, spread, labels)[: len(LABELS)]
-    return Table("PPV at the operating thresholds, by prevalence (%)", columns, rows)
-
-
-def _aurocs(
-    scores: FloatArray, labels: Labels, resampling: Resampling
-) -> tuple[FloatArray, FloatArray]:
-    """AUROC per label, (6,), and in every replicate, (B, 6)."""
-    columns = range(len(LABELS))
-    points = [metrics.auroc(scores[:, label], labels[:, label]) for label in columns]
-    replicates = [
-        intervals.ranking_replicates(scores[:, label], labels[:, label], resampling)[0]
-        for label in columns
+def _challenge_loss(
+    probabilities: FloatArray, labels: Labels, prevalence: Prevalences, resampling: Resampling
+) -> Estimate:
+    """The challenge's weighted log loss: the weighted mean of the labels' log losses."""
+    losses = metrics.cross_entropies(probabilities, labels)
+    weights = metrics.CHALLENGE_WEIGHTS / metrics.CHALLENGE_WEIGHTS.sum()
+    pairs = [
+        (mean_at(*column), mean_replicates_at(*column, resampling))
+        for column in zip(losses.T, labels.T, prevalence, strict=True)
     ]
-    values = np.array([np.nan if point is None else point for point in points])
-    return values, np.stack(replicates, axis=-1)
+    value = sum(weight * pair[0] for weight, pair in zip(weights, pairs, strict=True))
+    spread = sum(weight * pair[1] for weight, pair in zip(weights, pairs, strict=True))
+    return estimate(float(value), np.asarray(spread))
+
+
+def _at_half_positive(
+    probabilities: FloatArray, labels: Labels, prevalence: Prevalences, resampling: Resampling
+) -> Table:
+    """The paper's table at the prevalence of its subset, where half of the slices are positive."""
+    target = tuple(
+        None if old is None else new for old, new in zip(prevalence, HALF_POSITIVE, strict=True)
+    )
+    moved = shift(probabilities, prevalence, target)
+    half = (PAPER_THRESHOLD,) * len(LABELS)
+    title = "At threshold 0.5 where half of the slices are positive, as in the papers' subset (%)"
+    return evaluation_tables.operating(title, moved, labels, half, target, resampling)
 
 
 def _check(probabilities: FloatArray, labels: Labels, patients: Patients) -> None:

@@ -7,68 +7,15 @@ opens with what the figures may be taken for.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from model_build.metrics import RATES
+from model_build.evaluation_table import Estimate, Table, aligned, piped, text_of
+from model_build.reliability import Curve
+from service.types import LABELS
 
 NOTICE = "Research use only, not a medical device."
 JSON_FILE, MARKDOWN_FILE = "evaluation.json", "evaluation.md"
-UNDEFINED = "-"
-TITLES: dict[str, str] = {
-    "npv": "NPV",
-    "f1": "F1",
-    "auroc": "AUROC",
-    "average_precision": "avg precision",
-    "log_loss": "log loss",
-    "brier": "Brier",
-    "ece": "ECE",
-    "baseline_auroc": "baseline AUROC",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A figure with its 95 % interval; `method` names the interval ("" when there is none)."""
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    method: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """The figures of one label, or of the average that `name` states.
-
-    `positives` is the number of positive slices, None for an average over labels.
-    """
-
-    name: str
-    figures: Mapping[str, Estimate]
-    positives: int | None = None
-    threshold: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows that share their columns (the keys of their figures)."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[Row, ...]
-
-    def row(self, name: str) -> Row:
-        """The row of that name.
-
-        Raises:
-            KeyError: there is none.
-        """
-        for row in self.rows:
-            if row.name == name:
-                return row
-        raise KeyError(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +24,8 @@ class EvaluationReport:
 
     `any_consistent_share` is the share of slices with p(any) >= every subtype: reported, not
     forced. `against_baseline` is None where no baseline was compared.
+    `assumed_prevalence` is, per label, what the probabilities assume and what every figure that
+    depends on prevalence was weighed to; None where it is that of the slices themselves.
     """
 
     level: str  # "slice" or "series": what one row of the input was
@@ -91,16 +40,23 @@ class EvaluationReport:
     at_thresholds: Table
     ppv_at_prevalence: Table
     against_baseline: Table | None = None
+    assumed_prevalence: tuple[float | None, ...] = (None,) * len(LABELS)
+    further: tuple[Table, ...] = ()
+    curves: tuple[Curve, ...] = ()
 
     def tables(self) -> tuple[Table, ...]:
         """The tables in reading order."""
         rest = (self.at_half, self.at_thresholds, self.ppv_at_prevalence)
         compared = (self.against_baseline,) if self.against_baseline else ()
-        return (self.discrimination, *compared, *rest)
+        return (self.discrimination, *compared, *rest, *self.further)
 
     def with_baseline(self, table: Table) -> EvaluationReport:
         """The same report with the comparison to the baseline in it."""
         return replace(self, against_baseline=table)
+
+    def with_more(self, *tables: Table, curves: tuple[Curve, ...] = ()) -> EvaluationReport:
+        """The same report with further tables and curves at its end."""
+        return replace(self, further=(*self.further, *tables), curves=(*self.curves, *curves))
 
     def to_json(self) -> str:
         """Readable JSON; undefined figures are null."""
@@ -108,11 +64,11 @@ class EvaluationReport:
 
     def to_table(self) -> str:
         """Text for the terminal: every table in aligned columns."""
-        return "\n\n".join(f"{table.title}\n{_aligned(table)}" for table in self.tables())
+        return "\n\n".join(f"{table.title}\n{aligned(table)}" for table in self.tables())
 
     def to_markdown(self) -> str:
         """The same tables as GitHub markdown."""
-        return "\n\n".join(f"## {table.title}\n\n{_piped(table)}" for table in self.tables())
+        return "\n\n".join(f"## {table.title}\n\n{piped(table)}" for table in self.tables())
 
 
 def clearly_above(comparison: Table) -> dict[str, bool]:
@@ -129,13 +85,13 @@ def summary(report: EvaluationReport) -> str:
 
     Where a baseline was compared it says of each label whether the model is clearly above it.
     """
-    loss = _text("log_loss", report.challenge_loss)
+    loss = text_of("log_loss", report.challenge_loss)
     share = 100 * report.any_consistent_share
     return (
         f"{report.slices} {report.level} scores of {report.patients} patients. 95 % intervals in "
         f"brackets: bootstrap over patients ({report.replicates} replicates, seed {report.seed}); "
         f"Clopper-Pearson over patients, marked *, where a figure is exactly 0 or 1. "
-        f"Weighted log loss (any counts twice) {loss}. "
+        f"Weighted log loss (any counts twice) {loss}. {_prevalence(report)}"
         f"p(any) is at least every subtype's in {share:.1f} %.{_verdict(report.against_baseline)}"
     )
 
@@ -165,6 +121,16 @@ def save(report: EvaluationReport, folder: Path, data_note: str) -> tuple[Path, 
     return paths
 
 
+def _prevalence(report: EvaluationReport) -> str:
+    share = report.assumed_prevalence[LABELS.index("any")]
+    if share is None:
+        return ""
+    return (
+        f"Probabilities assume, and losses, calibration and predictive values are weighed to, "
+        f"{100 * share:.1f} % positive slices (any). "
+    )
+
+
 def _verdict(comparison: Table | None) -> str:
     if comparison is None:
         return ""
@@ -174,55 +140,3 @@ def _verdict(comparison: Table | None) -> str:
     ]
     yes, no = (names or "none" for names in lists)
     return f" Clearly above the baseline in AUROC: {yes}; not shown to be: {no}."
-
-
-def _text(column: str, estimate: Estimate) -> str:
-    """`value [low, high]`: rates in percent, losses with four decimals, the rest with three."""
-    if estimate.value is None:
-        return UNDEFINED
-    factor, digits = 1.0, 3
-    if column in RATES or column.startswith("at "):
-        factor, digits = 100.0, 1
-    elif column in ("log_loss", "brier", "ece"):
-        digits = 4
-    text = f"{factor * estimate.value:.{digits}f}"
-    if estimate.low is None or estimate.high is None:
-        return text
-    mark = "*" if estimate.method == "Clopper-Pearson" else ""
-    ends = f"{factor * estimate.low:.{digits}f}, {factor * estimate.high:.{digits}f}"
-    return f"{text} [{ends}]{mark}"
-
-
-def _cells(table: Table) -> list[list[str]]:
-    """Header and rows as text; the threshold column only where rows have one."""
-    thresholds = any(row.threshold is not None for row in table.rows)
-    heads = [TITLES.get(column, column) for column in table.columns]
-    lines = [["label", "n+", *(["threshold"] if thresholds else []), *heads]]
-    for row in table.rows:
-        cut = UNDEFINED if row.threshold is None else f"{row.threshold:.3f}"
-        lines.append(
-            [
-                row.name,
-                UNDEFINED if row.positives is None else str(row.positives),
-                *([cut] if thresholds else []),
-                *(_text(column, row.figures[column]) for column in table.columns),
-            ]
-        )
-    return lines
-
-
-def _aligned(table: Table) -> str:
-    lines = _cells(table)
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(_padded(line, widths) for line in lines)
-
-
-def _padded(cells: Sequence[str], widths: Sequence[int]) -> str:
-    pairs = zip(cells, widths, strict=True)
-    return "  ".join(cell.ljust(width) for cell, width in pairs).rstrip()
-
-
-def _piped(table: Table) -> str:
-    head, *rows = (f"| {' | '.join(cells)} |" for cells in _cells(table))
-    rule = "|" + "---|" * (head.count("|") - 1)
-    return "\n".join([head, rule, *rows])

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model_build import intervals, metrics
-from model_build.evaluation_report import Estimate, Row
+from model_build.evaluation_table import Estimate, Row
 from model_build.metrics import FloatArray
 from service.types import LABELS
 

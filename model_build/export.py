@@ -13,18 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from service.artifact import (
     GOLDEN_FILE,
     MANIFEST_FILE,
     WEIGHTS_FILE,
+    ArtifactError,
     Manifest,
     sha256_of,
     verify_folder,
 )
-from service.model.registry import Network, describe
+from service.model.denormals import flush_denormals
+from service.model.registry import Network, build, describe
 from service.types import LABELS
 
 MODEL_NAME = "ich_convlstm"
@@ -51,6 +53,7 @@ def write_folder(
         golden: voxels int16 (N, 512, 512) in HU and windows float32 (N, 2).
         facts: thresholds, temperatures, biases, training, evaluation (fields of the manifest).
     """
+    flush_denormals(network)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     weights = {key: value.contiguous().clone() for key, value in network.state_dict().items()}
@@ -63,7 +66,7 @@ def write_folder(
     for file in (WEIGHTS_FILE, GOLDEN_FILE):
         (folder / file).chmod(0o644)  # safetensors writes for the owner alone; containers are not
     manifest = Manifest(
-        name=MODEL_NAME,
+        name=MODEL_NAME if name == "conv_lstm" else f"ich_{name}",
         version=version,
         network=describe(name, network),
         labels=LABELS,
@@ -119,3 +122,36 @@ def save_to_store(folder: Path, name: str = MODEL_NAME) -> str:
         for file in (WEIGHTS_FILE, GOLDEN_FILE, MANIFEST_FILE):
             shutil.copyfile(folder / file, ref.path_of(file))
     return tag
+
+
+def model_folder(model: str) -> Path:
+    """The folder of a model: a folder as it is, else what the BentoML store has under the tag.
+
+    Raises:
+        ArtifactError: neither a folder nor a tag of the store.
+    """
+    if Path(model).is_dir():
+        return Path(model)
+    import bentoml  # slow to import, and a folder does not need it
+    from bentoml.exceptions import BentoMLException
+
+    try:
+        return Path(bentoml.models.get(model).path)
+    except (BentoMLException, ValueError) as error:
+        raise ArtifactError(f"{model} is neither a folder nor a model of the store") from error
+
+
+def load_folder(folder: Path) -> tuple[Manifest, Network]:
+    """Verify a model folder, hash by hash, and rebuild its network in evaluation mode.
+
+    Raises:
+        ArtifactError: a file is missing, its hash differs, or the weights do not fit.
+    """
+    manifest = verify_folder(folder)
+    try:
+        network = build(manifest.network)
+        network.load_state_dict(load_file(folder / WEIGHTS_FILE), strict=True)
+    except (ValueError, RuntimeError) as error:
+        raise ArtifactError("the weights do not fit the network of the manifest") from error
+    flush_denormals(network)  # folders written before they were flushed
+    return manifest, network.eval()

@@ -92,7 +92,10 @@ def mean_replicates(values: npt.NDArray[np.generic], resampling: Resampling) -> 
 
 
 def ranking_replicates(
-    scores: FloatArray, labels: npt.NDArray[np.integer], resampling: Resampling
+    scores: FloatArray,
+    labels: npt.NDArray[np.integer],
+    resampling: Resampling,
+    prevalence: float | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """AUROC and average precision of one label in every replicate.
 
@@ -100,6 +103,7 @@ def ranking_replicates(
         scores: (N,), any monotone scale; ties count half in the AUROC.
         labels: (N,), 0 or 1.
         resampling: of the same N slices.
+        prevalence: to which the average precision is carried; None leaves that of the sample.
 
     Returns:
         Two arrays (B,), NaN where a replicate lacks one of the classes.
@@ -119,7 +123,11 @@ def ranking_replicates(
         won = (weights * (lower_negatives[below] + lower_negatives[not_above])).sum(axis=0) / 2
         _divide(won, lower_positives[-1] * lower_negatives[-1], out=area[span])
         true_calls = lower_positives[-1] - lower_positives[first_tied]
-        calls = true_calls + lower_negatives[-1] - lower_negatives[below]
+        false_calls = lower_negatives[-1] - lower_negatives[below]
+        if prevalence is not None:
+            counts = lower_positives[-1], np.maximum(lower_negatives[-1], 1.0)
+            false_calls = false_calls * (counts[0] / counts[1] * (1.0 / prevalence - 1.0))
+        calls = true_calls + false_calls
         at_each = _divide(true_calls, calls, out=np.zeros_like(calls))
         _divide((weights * at_each).sum(axis=0), lower_positives[-1], out=precision[span])
     precision[np.isnan(area)] = np.nan

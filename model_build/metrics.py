@@ -17,6 +17,7 @@ from service.types import LABELS
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.intp]
 
 OUTCOMES: tuple[str, ...] = ("tp", "fp", "tn", "fn")
 RATES: tuple[str, ...] = ("sensitivity", "specificity", "precision", "npv", "accuracy", "f1")
@@ -119,9 +120,16 @@ def auroc(scores: FloatArray, labels: npt.NDArray[np.integer]) -> float | None:
     return None if _one_class(labels) else float(roc_auc_score(labels, scores))
 
 
-def average_precision(scores: FloatArray, labels: npt.NDArray[np.integer]) -> float | None:
-    """Average precision (step-wise area, no interpolation); None when one class is absent."""
-    return None if _one_class(labels) else float(average_precision_score(labels, scores))
+def average_precision(
+    scores: FloatArray, labels: npt.NDArray[np.integer], weights: FloatArray | None = None
+) -> float | None:
+    """Average precision (step-wise area, no interpolation); None when one class is absent.
+
+    `weights` (N,) carry it to another prevalence (`prevalence.class_weights`).
+    """
+    if _one_class(labels):
+        return None
+    return float(average_precision_score(labels, scores, sample_weight=weights))
 
 
 def cross_entropies(probabilities: FloatArray, labels: npt.NDArray[np.integer]) -> FloatArray:
@@ -146,14 +154,31 @@ def squared_errors(probabilities: FloatArray, labels: npt.NDArray[np.integer]) -
     return errors
 
 
-def bin_gaps(probabilities: FloatArray, labels: npt.NDArray[np.integer]) -> FloatArray:
-    """P - y of one label, (N,), laid out in the slice's equal-mass bin: (N, 15), else zeros.
+def equal_mass_bins(probabilities: FloatArray, weights: FloatArray | None = None) -> IntArray:
+    """The bin 0..14 of each slice, (N,), so that each bin holds a fifteenth of the weight.
 
     Bins follow the rank of p; equal values share one bin, so the order of slices is irrelevant.
     """
-    ranks = np.searchsorted(np.sort(probabilities), probabilities, side="left")
-    bins = ranks * CALIBRATION_BINS // len(probabilities)
+    ordered = np.argsort(probabilities, kind="stable")
+    ranks = np.searchsorted(probabilities[ordered], probabilities, side="left")
+    if weights is None or np.isnan(weights).any():
+        even: IntArray = ranks * CALIBRATION_BINS // len(probabilities)
+        return even
+    below = np.concatenate([[0.0], np.cumsum(weights[ordered])])
+    # A sum of weights that should be k fifteenths may fall short of it by rounding.
+    places = np.floor(below[ranks] / below[-1] * CALIBRATION_BINS + 1e-9)
+    weighed: IntArray = np.minimum(places, CALIBRATION_BINS - 1).astype(np.intp)
+    return weighed
+
+
+def bin_gaps(
+    probabilities: FloatArray,
+    labels: npt.NDArray[np.integer],
+    weights: FloatArray | None = None,
+) -> FloatArray:
+    """P - y of one label, (N,), laid out in the slice's equal-mass bin: (N, 15), else zeros."""
     gaps = np.zeros((len(probabilities), CALIBRATION_BINS))
+    bins = equal_mass_bins(probabilities, weights)
     gaps[np.arange(len(probabilities)), bins] = probabilities - labels
     return gaps
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ WEIGHTS_FILE = "model.safetensors"
 MANIFEST_FILE = "manifest.json"
 GOLDEN_FILE = "golden.safetensors"
 FORMAT_VERSION = 1
+# At least 95 % sensitivity, the largest Youden index, a PPV of at least 80 % at 10 % prevalence.
+OPERATING_POINTS: tuple[str, ...] = ("rule_out", "balanced", "rule_in")
 
 
 class ArtifactError(Exception):
@@ -39,6 +41,9 @@ class Manifest:
 
     `network` is the registry name and its configuration (windows, order, sizes); `thresholds` and
     `calibration` are per label in the order of `labels`; p = sigmoid(logit / temperature + bias).
+    `assumed_prevalence` is the share of positive slices that p is calibrated for, and
+    `operating_points` are further thresholds per label, both null where validation slices could
+    not tell; empty in manifests older than the fields.
     """
 
     name: str
@@ -51,6 +56,8 @@ class Manifest:
     weights_sha256: str
     golden_sha256: str
     golden_tolerance: dict[str, float]
+    assumed_prevalence: tuple[float | None, ...] = ()
+    operating_points: dict[str, tuple[float | None, ...]] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     evaluation: dict[str, Any] = field(default_factory=dict)
     notice: str = (
@@ -101,7 +108,8 @@ def parse_manifest(text: str) -> Manifest:
         fields = json.loads(text)
         fingerprint = fields.pop("fingerprint")
         lists = ("labels", "thresholds", "temperatures", "biases")
-        manifest = Manifest(**{**fields, **{name: tuple(fields[name]) for name in lists}})
+        fields |= {name: tuple(fields[name]) for name in lists} | _optional(fields)
+        manifest = Manifest(**fields)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ArtifactError("manifest.json is not a manifest of this format") from error
     if manifest.format_version != FORMAT_VERSION:
@@ -112,6 +120,7 @@ def parse_manifest(text: str) -> Manifest:
     if any(len(values) != len(LABELS) for values in per_label):
         raise ArtifactError("thresholds and calibration must have one value per label")
     _check_numbers(manifest)
+    _check_optional(manifest)
     if manifest.fingerprint() != fingerprint:
         raise ArtifactError("the fingerprint does not match the network of the manifest")
     return manifest
@@ -130,6 +139,35 @@ def _check_numbers(manifest: Manifest) -> None:
         raise ArtifactError("a threshold must lie between 0 and 1")
     if min(manifest.temperatures) <= 0:
         raise ArtifactError("a temperature must be positive")
+
+
+def _optional(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that older manifests lack, as the tuples that JSON made lists of."""
+    points = fields.get("operating_points", {})
+    return {
+        "assumed_prevalence": tuple(fields.get("assumed_prevalence", ())),
+        "operating_points": {name: tuple(values) for name, values in points.items()},
+    }
+
+
+def _check_optional(manifest: Manifest) -> None:
+    """Refuse prevalences and operating points that are no shares or not one per label.
+
+    Raises:
+        ArtifactError: as said, or there are some of the three operating points and not all.
+    """
+    points = manifest.operating_points
+    if points and set(points) != set(OPERATING_POINTS):
+        raise ArtifactError("the operating points must be rule_out, balanced and rule_in")
+    rows = [
+        *points.values(),
+        *([manifest.assumed_prevalence] if manifest.assumed_prevalence else []),
+    ]
+    if any(len(row) != len(LABELS) for row in rows):
+        raise ArtifactError("operating points and prevalence must have one value per label")
+    known = [value for row in rows for value in row if value is not None]
+    if not all(type(value) in (int, float) and 0 < value < 1 for value in known):
+        raise ArtifactError("operating points and prevalence must lie between 0 and 1")
 
 
 def verify_folder(folder: Path) -> Manifest:

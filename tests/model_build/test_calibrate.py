@@ -7,7 +7,8 @@ import pytest
 from scipy.special import expit
 
 from model_build import calibrate
-from model_build.metrics import cross_entropies
+from model_build.metrics import cross_entropies, expected_calibration_error
+from model_build.prevalence import NATURAL
 from service.artifact import calibrated
 
 
@@ -113,3 +114,31 @@ def test_nothing_to_choose_from_is_one_half(scores: list[float], labels: list[in
     """Where the scores separate nothing the threshold is neutral."""
     found = calibrate.choose_thresholds(np.array(scores)[:, None], np.array(labels)[:, None])
     assert found == (0.5,)
+
+
+def test_bias_is_shifted_to_the_natural_prevalence() -> None:
+    """Half positive to one tenth: odds fall nine times; one class keeps its bias, assumes None."""
+    labels = np.array([[1, 0], [0, 0]])
+    biases, assumed = calibrate.at_natural_prevalence((0.5, 0.5), labels, (0.1, 0.1))
+    assert biases == (pytest.approx(0.5 - np.log(9)), 0.5)
+    assert assumed == (0.1, None)
+
+
+def test_natural_probabilities_are_right_among_slices_at_natural_prevalence() -> None:
+    """Calibrated on an enriched validation set, p fits a population that bleeds more rarely."""
+    generator = np.random.default_rng(2)
+    share = NATURAL[-1]
+
+    def sampled(count: int, positive: float) -> tuple[np.ndarray, np.ndarray]:
+        labels = (generator.random((count, 1)) < positive).astype(int)
+        return 1.5 * generator.normal(2.0 * labels - 1.0, 1.0), labels
+
+    logits, labels = sampled(20_000, 0.4)
+    temperatures, fitted = calibrate.fit_calibration(logits, labels)
+    biases, _ = calibrate.at_natural_prevalence(fitted, labels, (share,))
+    fresh, truth = sampled(20_000, share)
+    errors = [
+        expected_calibration_error(calibrated(fresh, temperatures, each)[:, 0], truth[:, 0])
+        for each in (biases, fitted)
+    ]
+    assert errors[0] < 0.01 < 0.05 < errors[1]

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score, log_loss
 
 from model_build.evaluate import compare_auroc, evaluate_scores
 from model_build.evaluation_report import EvaluationReport, clearly_above
@@ -198,3 +199,49 @@ def test_a_full_test_split_takes_seconds() -> None:
     report = evaluate_scores(*sample(patients=250, slices=32), thresholds=HALF)
     assert report.replicates == 2000
     assert time.process_time() - started < 30
+
+
+def test_figures_at_another_prevalence() -> None:
+    """At 10 %, PPV follows from the rates, the losses from weighed slices; AUROC stays."""
+    probabilities, labels, patients = sample()
+    share = (0.1,) * 6
+    plain = evaluated()
+    found = evaluate_scores(probabilities, labels, patients, HALF, prevalence=share, replicates=200)
+    rates = found.at_half.row("any").figures
+    same = plain.at_half.row("any").figures["sensitivity"]
+    assert rates["sensitivity"].value == pytest.approx(same.value)
+    assert rates["sensitivity"].low == pytest.approx(same.low)
+    expected = found.ppv_at_prevalence.row("any").figures["at 10 %"].value
+    assert rates["precision"].value == pytest.approx(expected)
+    weights = np.where(labels[:, 5] > 0, 0.1 / labels[:, 5].sum(), 0.9 / (1 - labels[:, 5]).sum())
+    scores = found.discrimination.row("any").figures
+    assert scores["auroc"] == plain.discrimination.row("any").figures["auroc"]
+    for name, measure in (("log_loss", log_loss), ("average_precision", average_precision_score)):
+        known = measure(labels[:, 5], probabilities[:, 5], sample_weight=weights)
+        assert scores[name].value == pytest.approx(known)
+        assert scores[name].low < known < scores[name].high
+    assert found.assumed_prevalence == share
+    assert plain.assumed_prevalence == (None,) * 6
+
+
+def test_half_positive_table_is_for_shifted_probabilities() -> None:
+    """A table more at the prevalence of the papers' subset: p of `any` assumes one half there."""
+    probabilities, labels, patients = sample()
+    found = evaluate_scores(
+        probabilities, labels, patients, HALF, prevalence=(0.1,) * 6, replicates=20
+    )
+    table = next(table for table in found.further if "half" in table.title)
+    # Odds at 10 % are a ninth of those at 50 %: p >= 0.5 after the shift is p >= 0.1 before.
+    called = probabilities[:, 5] >= 0.1
+    expected = (called & (labels[:, 5] > 0)).sum() / labels[:, 5].sum()
+    assert table.row("any").figures["sensitivity"].value == pytest.approx(expected)
+    assert not any("half" in table.title for table in evaluated().further)
+
+
+def test_report_holds_a_reliability_curve_and_a_slope_per_label() -> None:
+    """Six curves, six rows."""
+    report = evaluated()
+    assert [curve.label for curve in report.curves] == list(LABELS)
+    assert {curve.kind for curve in report.curves} == {"reliability"}
+    (slopes,) = (table for table in report.further if table.title.startswith("Calibration"))
+    assert [row.name for row in slopes.rows] == list(LABELS)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from model_build.evaluation_report import Estimate, EvaluationReport, Row, Table, render, save
+from model_build.evaluation_report import EvaluationReport, render, save
+from model_build.evaluation_table import Estimate, Row, Table
 
 NOTE = "Measured on synthetic phantoms."
 
@@ -118,3 +119,24 @@ def test_unknown_row_is_an_error() -> None:
     """Asking a table for a row that it lacks raises."""
     with pytest.raises(KeyError, match="epidural"):
         report().at_half.row("epidural")
+
+
+def test_assumed_prevalence_is_said() -> None:
+    """A reader must know what the probabilities assume; silence means as sampled."""
+    assumed = replace(report(), assumed_prevalence=(None,) * 5 + (0.14328,))
+    assert "14.3 % positive slices" in render(assumed, NOTE)
+    assert "assume" not in render(report(), NOTE)
+
+
+def test_further_tables_are_shown_after_the_others() -> None:
+    """With their own number of slices; an unknown number is a dash."""
+    rows = (
+        Row("thin", {"auroc": Estimate(0.5)}, 2, slices=9),
+        Row("thick", {"auroc": Estimate(None)}),
+    )
+    more = report().with_more(Table("By thickness", ("auroc",), rows))
+    text = more.to_table().split("By thickness\n")[1].splitlines()
+    assert text[0].split() == ["label", "n", "n+", "AUROC"]
+    assert text[1].split() == ["thin", "9", "2", "0.500"]
+    assert text[2].split() == ["thick", "-", "-", "-"]
+    assert json.loads(more.to_json())["further"][0]["rows"][0]["slices"] == 9

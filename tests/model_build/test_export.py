@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from model_build.export import PRETRAINED, store_tag, write_folder
+from model_build.export import (
+    PRETRAINED,
+    load_folder,
+    model_folder,
+    store_tag,
+    write_folder,
+)
 from service.artifact import (
     GOLDEN_FILE,
     MANIFEST_FILE,
@@ -90,3 +99,43 @@ def test_the_pretrained_folder_of_the_repository_is_whole() -> None:
         assert manifest.training[fact]
     assert "not a medical device" in manifest.notice
     assert manifest.evaluation["test"]["slices"] > 500
+
+
+def test_a_folder_is_loaded_with_its_network(folder: Path) -> None:
+    """The loaded network gives the golden logits and is in evaluation mode."""
+    manifest, network = load_folder(model_folder(str(folder)))
+    golden = load_file(folder / GOLDEN_FILE)
+    with torch.inference_mode():
+        found = network(golden["voxels_hu"][:1], golden["windows"][:1])
+    assert torch.equal(found, golden["logits"][:1])
+    assert not network.training
+    assert manifest.version == "9.9"
+
+
+def test_a_model_of_the_store_is_found_by_its_tag(folder: Path, tmp_path: Path) -> None:
+    """Saved and looked up by another process, the files are the same; no other tag is answered."""
+    code = """
+import sys
+from pathlib import Path
+from model_build.export import model_folder, save_to_store
+from service.artifact import ArtifactError, verify_folder
+folder = model_folder(save_to_store(Path(sys.argv[1])))
+assert folder != Path(sys.argv[1])
+assert verify_folder(folder) == verify_folder(Path(sys.argv[1]))
+try:
+    model_folder("no_such_model:1")
+except ArtifactError as error:
+    print(error)
+"""
+    # bentoml warns on import, which is an error inside pytest.
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, str(folder)],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "BENTOML_HOME": str(tmp_path), "BENTOML_DO_NOT_TRACK": "True"},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "no_such_model:1 is neither a folder nor a model of the store" in result.stdout

@@ -165,3 +165,41 @@ def test_extreme_logits_saturate_without_a_warning() -> None:
     """Very large logits of either sign are 0 and 1, and numpy has nothing to warn of."""
     logits = np.array([-1e4, 1e4, -1e4, 1e4, -1e4, 1e4], np.float32)
     assert calibrated_by(logits, make_manifest()).tolist() == [0.0, 1.0, 0.0, 1.0, 0.0, 1.0]
+
+
+POINTS = {"rule_out": (0.1,) * 6, "balanced": (0.2,) * 6, "rule_in": (None, *(0.9,) * 5)}
+
+
+def test_operating_points_and_prevalence_survive_the_round_trip() -> None:
+    """Null where a point is out of reach; tuples again after JSON."""
+    manifest = make_manifest(operating_points=POINTS, assumed_prevalence=(None, *(0.1,) * 5))
+    assert parse_manifest(manifest.to_json()) == manifest
+
+
+def test_an_older_manifest_has_neither() -> None:
+    """A manifest written before the fields existed is read, and both are empty."""
+    fields = json.loads(make_manifest().to_json())
+    del fields["operating_points"], fields["assumed_prevalence"]
+    manifest = parse_manifest(json.dumps(fields))
+    assert (manifest.operating_points, manifest.assumed_prevalence) == ({}, ())
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"operating_points": {"rule_out": [0.1] * 6}}, id="one point of three"),
+        pytest.param({"operating_points": POINTS | {"rule_in": [0.1] * 5}}, id="five labels"),
+        pytest.param({"operating_points": POINTS | {"rule_in": [1.0] * 6}}, id="threshold of 1"),
+        pytest.param({"operating_points": POINTS | {"rule_in": ["0.5"] * 6}}, id="text"),
+        pytest.param({"operating_points": [0.5]}, id="no object"),
+        pytest.param({"operating_points": None}, id="null"),
+        pytest.param({"assumed_prevalence": [0.1] * 5}, id="five prevalences"),
+        pytest.param({"assumed_prevalence": [0.0] * 6}, id="prevalence of 0"),
+        pytest.param({"assumed_prevalence": [NAN] * 6}, id="prevalence of NaN"),
+        pytest.param({"assumed_prevalence": [True] * 6}, id="prevalence of true"),
+    ],
+)
+def test_impossible_operating_points_are_refused(fields: dict[str, Any]) -> None:
+    """One fault in a valid manifest is enough."""
+    with pytest.raises(ArtifactError):
+        parse_manifest(changed(**fields))
