@@ -1,4 +1,4 @@
-"""Ops: health, metrics, and the manifest of the model.
+"""Ops: health, metrics, and the manifest of the model with the card written from it.
 
 Under BentoML the three health paths are BentoML's own and never get here; these give the same
 answers wherever the app runs without it.
@@ -13,6 +13,7 @@ from starlette.responses import Response
 from service import metrics
 from service.api.problem import documented
 from service.api.schemas import Health
+from service.card.page import render
 from service.errors import NotReady
 from service.pipeline import Pipeline
 
@@ -65,3 +66,18 @@ async def show_metrics() -> Response:
 async def show_model(request: Request) -> Response:
     """Network, labels, thresholds, calibration, training facts and hashes of what answers."""
     return Response(pipeline_of(request).manifest.to_json(), media_type="application/json")
+
+
+@router.get(
+    "/v1/model/card",
+    summary="The model card",
+    response_class=Response,
+    responses={
+        200: {"description": "The card, as markdown", "content": {"text/markdown": {}}},
+        **documented(503),
+    },
+)
+async def show_card(request: Request) -> Response:
+    """What the model is for, how it was made and measured, and where it is known to fail."""
+    card = render(pipeline_of(request).manifest)
+    return Response(card, headers={"content-type": "text/markdown; charset=utf-8"})

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from model_build.cache import load
-from model_build.dataset import Slices
+from model_build.dataset import Slices, View
 from service.config import Settings
 from service.dicom.limits import Caps
 from service.dicom.pool import DecodePool
@@ -102,7 +102,7 @@ async def test_training_tensor_equals_serving_tensor(
 ) -> None:
     """Voxels and default window are equal bit for bit, and so are the ten windows made of them."""
     source = load(folder, tmp_path, workers=1, progress=False)
-    dataset = Slices(source, seed=None)
+    dataset = Slices(source, View())
     seen = {item.voxels_hu.tobytes(): item for item in await served(bodies)}
     assert len(source) == len(bodies) == len(seen)
     windows = SystematicWindows()

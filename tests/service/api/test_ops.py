@@ -7,6 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from service.artifact import parse_manifest
+from service.card.page import render
 from tests.service.room import Room
 
 
@@ -44,3 +45,14 @@ async def test_metrics_are_in_the_text_format(client: httpx.AsyncClient) -> None
     answer = await client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=")
     assert "# TYPE ich_requests_total counter" in answer.text
+
+
+async def test_card_is_written_from_the_manifest_that_answers(
+    client: httpx.AsyncClient, app: FastAPI, room: Room
+) -> None:
+    """/v1/model/card is the rendering of the manifest in use, as markdown; 503 without a model."""
+    answer = await client.get("/v1/model/card")
+    assert answer.headers["content-type"] == "text/markdown; charset=utf-8"
+    assert answer.text == render(room.pipeline.manifest)
+    app.state.pipeline = None
+    assert (await client.get("/v1/model/card")).status_code == 503

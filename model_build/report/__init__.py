@@ -1,0 +1,1 @@
+"""Report: the page that compares trained networks with each other and with the papers."""
