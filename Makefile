@@ -14,7 +14,7 @@ export UV_PYTHON_DOWNLOADS := never
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup model serve test check test-packages train train-quick proto requirements \
-        sample load e2e bento clean
+        compare card sample load e2e bento clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,12 @@ train: setup ## Reproduce the pretrained weights from nothing
 
 train-quick: setup ## The same on a tiny set, in under three minutes
 	$(PY) -m model_build run --recipe quick
+
+compare: setup ## Train every network on the same phantoms, small budgets, and write one report
+	$(PY) -m model_build compare --budget small
+
+card: setup ## Regenerate docs/model-card.md from the committed manifest
+	$(PY) -m model_build card
 
 sample: setup ## Regenerate samples/synthetic_slice.dcm
 	$(PY) -m model_build sample samples/synthetic_slice.dcm

@@ -1,11 +1,16 @@
 """Main: the command line of the build step.
 
 python -m model_build run --recipe cpu        phantoms, train, evaluate, save: everything
-python -m model_build phantoms --recipe cpu   the data alone
+python -m model_build phantoms --recipe cpu   the data alone (--preview FILE.png, --check)
+python -m model_build inspect --data rsna --root DIR    what a data set holds and what is wrong
 python -m model_build train --recipe cpu      train or resume (under torchrun for many GPUs)
 python -m model_build evaluate --recipe cpu   calibrate, evaluate, write the model folder
+python -m model_build evaluate --data rsna --root DIR --labels CSV --model TAG
+                                              score other labelled slices with a finished model
+python -m model_build compare --budget small  train every network, write one report
 python -m model_build save --recipe cpu       copy the model folder into the BentoML store
 python -m model_build save --pretrained       the same with the weights of the repository
+python -m model_build card                    docs/model-card.md from the committed manifest
 python -m model_build sample PATH             write the sample slice of the repository
 """
 
@@ -14,127 +19,77 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from model_build.config import RECIPES, Recipe
+from model_build import commands
 from service.artifact import ArtifactError
+
+HOME = Path(".state/build")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     options = _parser().parse_args(arguments)
-    commands: Mapping[str, Callable[[argparse.Namespace], None]] = {
-        "run": _run,
-        "phantoms": _phantoms,
-        "train": _train,
-        "evaluate": _evaluate,
-        "save": _save,
-        "sample": _sample,
-    }
     try:
-        commands[options.command](options)
+        getattr(commands, options.command)(options)
     except (ArtifactError, ValueError, FileNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-# Each command imports what it needs: `save --pretrained` runs where only the serving requirements
-# are installed (the container build), and `--help` answers at once.
-
-
-def _run(options: argparse.Namespace) -> None:
-    for step in (_phantoms, _train, _evaluate, _save):
-        step(options)
-
-
-def _phantoms(options: argparse.Namespace) -> None:
-    from model_build import run
-
-    run.phantoms(_recipe(options), _data(options), options.workers)
-
-
-def _train(options: argparse.Namespace) -> None:
-    from model_build import distributed, run
-
-    recipe = _recipe(options)
-    place = distributed.join()
-    try:
-        if not place.is_first:
-            place.barrier()  # the first process decodes, the others then find the cache
-        source, parts = run.prepare(recipe, _data(options), _cache(options), options.workers)
-        if place.is_first:
-            place.barrier()
-        run.train(recipe, source, parts, _folder(options), place)
-    finally:
-        distributed.leave()
-
-
-def _evaluate(options: argparse.Namespace) -> None:
-    from model_build import distributed, run
-    from model_build.checkpoint import read
-    from model_build.evaluation_report import render
-    from service.model.conv_lstm import ConvLstm
-
-    recipe = _recipe(options)
-    distributed.join()  # alone here; it also sets the allocator, without which a CPU is slow
-    state = read(_folder(options))
-    if state is None or state.stage != "done":
-        raise FileNotFoundError("there is no finished training of this recipe; run `train` first")
-    source, parts = run.prepare(recipe, _data(options), _cache(options), options.workers)
-    network = ConvLstm(recipe.size, window_head=True)
-    network.load_state_dict(state.networks["conv_lstm"])
-    report = run.finish(source, parts, network, _folder(options))
-    print(render(report, run.DATA_NOTE))
-
-
-def _save(options: argparse.Namespace) -> None:
-    from model_build import export
-
-    folder, name = export.PRETRAINED, export.MODEL_NAME
-    if not options.pretrained:
-        folder, name = _folder(options) / "model", f"{name}_{options.recipe}"
-    print(f"model in the store: {export.save_to_store(folder, name)}")
-
-
-def _sample(options: argparse.Namespace) -> None:
-    from model_build.sample import write_sample
-
-    write_sample(options.path)
-
-
-def _recipe(options: argparse.Namespace) -> Recipe:
-    return RECIPES[options.recipe]
-
-
-def _data(options: argparse.Namespace) -> Path:
-    return Path(options.data or options.home / "phantoms" / options.recipe)
-
-
-def _cache(options: argparse.Namespace) -> Path:
-    return Path(options.home) / "cache"
-
-
-def _folder(options: argparse.Namespace) -> Path:
-    recipe: str = options.recipe
-    return Path(options.home) / "runs" / recipe
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m model_build", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    commands = parser.add_subparsers(dest="command", required=True)
+    found = parser.add_subparsers(dest="command", required=True)
     for name in ("run", "phantoms", "train", "evaluate", "save"):
-        command = commands.add_parser(name)
-        command.add_argument("--recipe", choices=sorted(RECIPES), default="cpu")
-        command.add_argument("--home", type=Path, default=Path(".state/build"))
-        command.add_argument("--data", type=Path, help="labelled folder in the RSNA layout")
-        command.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
-        if name in ("run", "save"):
-            command.add_argument("--pretrained", action="store_true", help="save what is committed")
-    commands.add_parser("sample").add_argument("path", type=Path)
+        _add_recipe(found.add_parser(name), name)
+    _add_compare(found.add_parser("compare"))
+    _add_inspect(found.add_parser("inspect"))
+    found.add_parser("card")
+    found.add_parser("sample").add_argument("path", type=Path)
     return parser
+
+
+def _add_recipe(command: argparse.ArgumentParser, name: str) -> None:
+    from model_build.recipes import RECIPES
+
+    command.add_argument("--recipe", choices=sorted(RECIPES), default="cpu")
+    command.add_argument("--home", type=Path, default=HOME)
+    command.add_argument("--series", type=int, help="phantom series, instead of the recipe's")
+    _add_data(command)
+    if name in ("run", "save"):
+        command.add_argument("--pretrained", action="store_true", help="save what is committed")
+    if name in ("run", "phantoms"):
+        command.add_argument("--preview", type=Path, help="contact sheet to write, PNG")
+        command.add_argument("--beside", type=Path, help="folder of DICOM to show beside")
+        command.add_argument("--outline", action="store_true", help="draw the lesion masks")
+        command.add_argument("--check", action="store_true", help="test the statistics")
+    if name == "evaluate":
+        command.add_argument("--model", help="tag in the store, or a model folder")
+        command.add_argument("--out", type=Path, help="folder for external.json")
+
+
+def _add_data(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--data", help="kind of data set; phantoms of the recipe without it")
+    command.add_argument("--root", type=Path, help="folder of the labelled slices")
+    command.add_argument("--labels", type=Path, help="label table, if it is not in the folder")
+    command.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
+
+
+def _add_compare(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--networks", default="", help="recipes, comma separated; all without it")
+    command.add_argument("--budget", choices=("small", "tiny"), default="small")
+    command.add_argument("--series", type=int, help="phantom series, instead of the recipe's")
+    command.add_argument("--home", type=Path, default=HOME)
+    _add_data(command)
+
+
+def _add_inspect(command: argparse.ArgumentParser) -> None:
+    _add_data(command)
+    command.add_argument("--limit", type=int, help="read at most so many slices")
+    command.set_defaults(data="rsna")
 
 
 if __name__ == "__main__":

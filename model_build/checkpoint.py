@@ -12,6 +12,15 @@ CHECKPOINT_FILE = "checkpoint.pt"
 
 
 @dataclass(slots=True)
+class Best:
+    """The weights of the current stage that did best on val, and when."""
+
+    loss: float
+    step: int
+    networks: dict[str, dict[str, Any]]
+
+
+@dataclass(slots=True)
 class State:
     """Where a run stands: stage, steps done in it, weights by network name, optimiser."""
 
@@ -19,6 +28,7 @@ class State:
     step: int = 0
     networks: dict[str, dict[str, Any]] = field(default_factory=dict)
     optimizer: dict[str, Any] | None = None
+    best: Best | None = None
     seconds: dict[str, float] = field(default_factory=dict)  # spent per stage
 
 
@@ -26,6 +36,8 @@ def write(state: State, folder: Path) -> None:
     """Replace the checkpoint of a run; a kill leaves the old one or the new one, never half."""
     draft = folder / f"{CHECKPOINT_FILE}.partial"
     fields = {name: getattr(state, name) for name in State.__slots__}
+    if state.best is not None:
+        fields["best"] = {name: getattr(state.best, name) for name in Best.__slots__}
     torch.save(fields, draft)
     draft.replace(folder / CHECKPOINT_FILE)
 
@@ -35,4 +47,7 @@ def read(folder: Path) -> State | None:
     path = folder / CHECKPOINT_FILE
     if not path.exists():
         return None
-    return State(**torch.load(path, map_location="cpu", weights_only=True))
+    fields = torch.load(path, map_location="cpu", weights_only=True)
+    if fields["best"] is not None:
+        fields["best"] = Best(**fields["best"])
+    return State(**fields)

@@ -15,42 +15,52 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from model_build import augmentation
+from model_build import augmentation, masks, neighbours
+from model_build.slice_set import SliceSet
+from model_build.strengths import STRENGTHS
 
 Batch = tuple[Tensor, Tensor, Tensor]  # positions (B,), voxels (B, S, S), windows (B, 2)
 
 
 @dataclass(frozen=True, slots=True)
-class SliceSet:
-    """Decoded slices: voxels int16 (N, S, S) in HU, windows float32 (N, 2), labels uint8 (N, 6)."""
+class View:
+    """How training looks at slices.
 
-    voxels: npt.NDArray[np.int16]
-    windows: npt.NDArray[np.float32]
-    labels: npt.NDArray[np.uint8]
-    patients: tuple[str, ...]
-    usable: npt.NDArray[np.bool_]  # False: a lesion below the label rule, neither class
-    refused: dict[str, int]  # gate code -> slices left out
+    Attributes:
+        seed: Of the augmentation; None leaves every slice as it is.
+        strength: Name of the augmentation's ranges.
+        masked: Whether the coverage map of the lesion mask comes with each slice.
+        context: Whether voxels are (3, S, S): the slice between its neighbours in the series.
+    """
 
-    def __len__(self) -> int:
-        """Number of slices."""
-        return len(self.voxels)
+    seed: tuple[int, ...] | None = None
+    strength: str = "standard"
+    masked: bool = False
+    context: bool = False
 
 
-class Slices(Dataset[tuple[int, Tensor, Tensor]]):
-    """Items by (step, place in the batch, index); augmented when a seed is given."""
+class Slices(Dataset[tuple[Any, ...]]):
+    """Items by (step, place in the batch, index): index, voxels, window and, if asked, coverage."""
 
-    def __init__(self, source: SliceSet, seed: Sequence[int] | None) -> None:
-        self._source, self._seed = source, seed
+    def __init__(self, source: SliceSet, view: View) -> None:
+        self._source, self._view = source, view
+        self._neighbours = neighbours.of(source) if view.context else None
 
-    def __getitem__(self, key: tuple[int, int, int]) -> tuple[int, Tensor, Tensor]:
-        """Index, (S, S) voxels and (2,) window of one slice."""
+    def __getitem__(self, key: tuple[int, int, int]) -> tuple[Any, ...]:
+        """One slice: (S, S) or (3, S, S) voxels in HU, (2,) window and (6, S/8, S/8) coverage."""
         step, place, index = key
-        voxels, window = self._source.voxels[index], self._source.windows[index]
-        if self._seed is None:
-            return index, torch.from_numpy(np.array(voxels)), torch.from_numpy(window)
-        rng = np.random.default_rng([*self._seed, step, place])
-        changed, jittered = augmentation.apply(augmentation.draw(rng), voxels, window)
-        return index, torch.from_numpy(changed), torch.from_numpy(jittered)
+        rows: Any = index if self._neighbours is None else self._neighbours[index]
+        voxels, window = np.array(self._source.voxels[rows]), self._source.windows[index]
+        chosen = augmentation.Draw()
+        if self._view.seed is None:
+            parts: tuple[Any, ...] = index, torch.from_numpy(voxels), torch.from_numpy(window)
+        else:
+            rng = np.random.default_rng([*self._view.seed, step, place])
+            chosen = augmentation.draw(rng, STRENGTHS[self._view.strength])
+            parts = index, *augmentation.apply(chosen, voxels, window)
+        if not self._view.masked:
+            return parts
+        return *parts, masks.coverage_of(self._source, index, chosen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +95,10 @@ class Epochs:
 
 
 class StepSampler:
-    """Batches from `first` to `last` step, the same whatever was run before or beside it.
+    """Micro batches of the given steps, the same whatever was run before or beside them.
 
-    Each epoch is seeded by (seed, epoch); every process takes its part of a batch.
+    Each epoch is seeded by (seed, epoch). A batch falls into `parts` micro batches; every process
+    takes its own of them, so neither their number nor who runs them changes what is learnt.
     """
 
     def __init__(
@@ -96,17 +107,19 @@ class StepSampler:
         batch: int,
         steps: range,
         seed: Sequence[int],
+        parts: int = 1,
         place: tuple[int, int] = (0, 1),
     ) -> None:
         self._epochs, self._batch, self._steps, self._seed = epochs, batch, steps, seed
-        self._rank, self._world = place
+        self._parts = range(place[0], parts, place[1])
+        self._every = parts
 
     def __len__(self) -> int:
-        """Number of steps."""
-        return len(self._steps)
+        """Number of micro batches of this process."""
+        return len(self._steps) * len(self._parts)
 
     def __iter__(self) -> Iterator[list[tuple[int, int, int]]]:
-        """Keys of one process's part of each step's batch."""
+        """Keys of this process's micro batches, step after step."""
         size = min(self._batch, len(self._epochs))
         per_epoch = len(self._epochs) // size
         epoch, order = -1, self._epochs.indices
@@ -116,20 +129,20 @@ class StepSampler:
                 order = self._epochs.order([*self._seed, epoch])
             start = (step % per_epoch) * size
             chosen = order[start : start + size]
-            yield [
-                (step, place, int(chosen[place])) for place in range(self._rank, size, self._world)
-            ]
+            for part in self._parts:
+                places = range(part, size, self._every)
+                yield [(step, place, int(chosen[place])) for place in places]
 
 
 def loader(
     source: SliceSet,
     sampler: Iterable[list[tuple[int, int, int]]],
-    seed: Sequence[int] | None,
+    view: View,
     workers: int,
 ) -> DataLoader[Any]:
-    """Batches of (index, voxels, window) in the order of the sampler."""
+    """Batches of (index, voxels, window[, coverage]) in the order of the sampler."""
     return DataLoader(
-        Slices(source, seed),
+        Slices(source, view),
         batch_sampler=sampler,
         num_workers=workers,
         pin_memory=torch.cuda.is_available(),
@@ -138,8 +151,11 @@ def loader(
 
 
 def in_order(indices: npt.NDArray[np.intp], batch: int) -> list[list[tuple[int, int, int]]]:
-    """Every index once, in order, for inference."""
+    """Every index once, in order; its place in the whole list seeds its augmentation."""
     return [
-        [(0, place, int(index)) for place, index in enumerate(indices[start : start + batch])]
+        [
+            (0, start + place, int(index))
+            for place, index in enumerate(indices[start : start + batch])
+        ]
         for start in range(0, len(indices), batch)
     ]

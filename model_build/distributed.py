@@ -59,6 +59,8 @@ def join() -> Place:
         torch.cuda.set_device(device)
     else:
         keep_freed_pages()
+        # Weight decay drives dead filters into denormals, on which many CPUs are slow.
+        torch.set_flush_denormal(True)
     if world > 1 and not dist.is_initialized():
         dist.init_process_group("nccl" if cuda else "gloo")
     return Place(rank, world, device)

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from model_build.dataset import SliceSet, in_order, loader
+from model_build.dataset import View, in_order, loader
+from model_build.slice_set import SliceSet
+from model_build.training import Training
 from service.model.conv_lstm import ConvLstm
 from service.model.registry import Network
 
@@ -27,7 +29,7 @@ def logits_of(
     progress: bool = True,
 ) -> npt.NDArray[np.float32]:
     """Float32 logits (len(indices), 6) of un-augmented slices, as the service computes them."""
-    network.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    network.to(device=device, memory_format=torch.channels_last).eval()
     rows = [
         network(voxels, windows).float().cpu()
         for voxels, windows in _batches(source, indices, device, "evaluate", progress)
@@ -53,6 +55,35 @@ def features_of(
         for voxels, windows in _batches(source, indices, device, "features", progress):
             rows.append(network.features(voxels, windows).float().cpu())
     return torch.cat(rows)
+
+
+@torch.inference_mode()
+def maps_of(
+    network: ConvLstm,
+    training: Training,
+    rows: npt.NDArray[np.intp],
+    mine: npt.NDArray[np.intp],
+    view: View,
+) -> Tensor:
+    """Maps behind the convolutions, (len(mine), 10, 800) float32 on the CPU, of `rows[mine]`.
+
+    A slice's place in `rows` seeds its augmentation, so that the processes' shares add up to what
+    one process would have computed.
+    """
+    device, recipe = training.place.device, training.recipe
+    network.to(device).eval()
+    size = BATCH_CUDA if device.type == "cuda" else BATCH_CPU
+    keys = [
+        [(0, int(place), int(rows[place])) for place in mine[start : start + size]]
+        for start in range(0, len(mine), size)
+    ]
+    batches = loader(training.source, keys, view, training.workers)
+    found = []
+    with torch.autocast(device.type, torch.bfloat16, enabled=recipe.mixed_precision):
+        for _, voxels, windows in tqdm(batches, "maps", disable=not training.progress):
+            maps = network.maps(voxels.to(device), windows.to(device))
+            found.append(maps.float().cpu())
+    return torch.cat(found)
 
 
 @torch.no_grad()
@@ -90,6 +121,6 @@ def _batches(
     size = BATCH_CUDA if device.type == "cuda" else BATCH_CPU
     keys = in_order(indices, size)
     for _, voxels, windows in tqdm(
-        loader(source, keys, None, 0), title, total=len(keys), disable=not progress
+        loader(source, keys, View(), 0), title, total=len(keys), disable=not progress
     ):
         yield voxels.to(device), windows.to(device)

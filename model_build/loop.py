@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from model_build.config import Recipe
@@ -24,21 +26,32 @@ NON_KERNELS = ("bias", "lstm")  # L2 is on convolution and dense kernels alone
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One stage's loop: its first step, steps per cycle, peak rate, what to do now and then."""
+    """One stage's loop: its first step, steps per cycle, peak rate, what to do now and then.
+
+    `parts` micro batches of this process make one of its steps.
+    """
 
     name: str
     first: int
     cycles: tuple[int, ...]
     learning_rate: float
+    parts: int
     checkpoint_every: int
     on_checkpoint: Callable[[int, torch.optim.Optimizer], None]
     on_loss: Callable[[int, float, float], None]
+    on_validation: Callable[[int], None]
+    validate_every: int = 0
     progress: bool = True
 
     @property
     def steps(self) -> int:
         """Steps of the whole stage."""
         return sum(self.cycles)
+
+    def validates(self, done: int) -> bool:
+        """Whether val is looked at after so many steps: now and then, and behind each cycle."""
+        ends = {sum(self.cycles[: k + 1]) for k in range(len(self.cycles))}
+        return done in ends or bool(self.validate_every and done % self.validate_every == 0)
 
 
 def make_optimizer(stage: nn.Module, learning_rate: float, l2: float) -> torch.optim.Adam:
@@ -91,29 +104,48 @@ def run(
         FloatingPointError: the loss is not finite; the last checkpoint is left as it was.
     """
     wrapped = place.wrap(stage)
-    wrapped.train()
-    autocast = torch.autocast(place.device.type, torch.bfloat16, enabled=recipe.mixed_precision)
     source: Iterator[tuple[Tensor, ...]] = iter(batches)
     steps = range(plan.first, plan.steps)
     bar = tqdm(steps, plan.name, initial=plan.first, total=plan.steps, disable=not plan.progress)
     smooth, began = math.nan, time.monotonic()
     for step in bar:
-        inputs = [tensor.to(place.device, non_blocking=True) for tensor in next(source)]
+        wrapped.train()
         current = rate(step, plan.cycles, plan.learning_rate, recipe.warmup_share)
         for group in optimizer.param_groups:
             group["lr"] = current
-        with autocast:
-            loss = wrapped(*inputs)
-        value = float(loss.detach())
+        optimizer.zero_grad(set_to_none=True)
+        value = _accumulate(wrapped, source, plan.parts, recipe.mixed_precision, place)
         if not math.isfinite(value):
             raise FloatingPointError(f"the loss of {plan.name} is not finite at step {step}")
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
         optimizer.step()
         smooth = value if math.isnan(smooth) else 0.98 * smooth + 0.02 * value
         bar.set_postfix(loss=f"{smooth:.4f}", refresh=False)
         done = step + 1
+        if plan.validates(done):
+            plan.on_validation(done)
         if done % plan.checkpoint_every == 0 and done < plan.steps:
             plan.on_loss(done, smooth, time.monotonic() - began)
             plan.on_checkpoint(done, optimizer)
-    plan.on_loss(plan.steps, smooth, time.monotonic() - began)
+    if steps:
+        plan.on_loss(plan.steps, smooth, time.monotonic() - began)
+
+
+def _accumulate(
+    stage: nn.Module,
+    source: Iterator[tuple[Tensor, ...]],
+    parts: int,
+    mixed_precision: bool,
+    place: Place,
+) -> float:
+    """Gradients of one step from its micro batches; returns the mean loss."""
+    total = 0.0
+    for part in range(parts):
+        inputs = [tensor.to(place.device, non_blocking=True) for tensor in next(source)]
+        # Processes exchange gradients once a step, behind its last micro batch.
+        alone = part == parts - 1 or not isinstance(stage, DistributedDataParallel)
+        with nullcontext() if alone else stage.no_sync():  # type: ignore[operator]
+            with torch.autocast(place.device.type, torch.bfloat16, enabled=mixed_precision):
+                loss = stage(*inputs) / parts
+            loss.backward()
+        total += float(loss.detach())
+    return total

@@ -1,4 +1,4 @@
-"""Dataset and cache: epochs, batches shared by processes, refused slices, a killed build."""
+"""Dataset: epochs, batches shared by processes, augmentation that repeats, patient keys."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn import functional as F
 
-from model_build.cache import load
-from model_build.dataset import Epochs, Slices, StepSampler, in_order, loader
+from model_build.dataset import Epochs, Slices, StepSampler, View, in_order, loader
 from service.dicom.patient import patient_key
-from service.types import LABELS
 from tests.factories import make_ct_slice
 from tests.model_build.phantom_set import slice_set
 
@@ -42,17 +41,19 @@ def test_steps_are_the_same_wherever_a_run_begins() -> None:
     assert sorted(index for batch in whole[:5] for index in batch) == list(range(100, 110))
 
 
-def test_processes_share_each_batch() -> None:
-    """Two processes together see the batch of one, and never the same slice."""
-    whole = keys(StepSampler(epochs(None), 4, range(3), (5,)))
-    parts = [keys(StepSampler(epochs(None), 4, range(3), (5,), (rank, 2))) for rank in (0, 1)]
-    assert [sorted(a + b) for a, b in zip(*parts, strict=True)] == [sorted(w) for w in whole]
-    assert not set(parts[0][0]) & set(parts[1][0])
+def test_processes_share_the_micro_batches_of_a_step() -> None:
+    """Two processes take two micro batches each of the four that one process takes."""
+    alone = keys(StepSampler(epochs(None), 4, range(2), (5,), parts=4))
+    shared = [keys(StepSampler(epochs(None), 4, range(2), (5,), 4, (rank, 2))) for rank in (0, 1)]
+    assert len(alone) == 8
+    assert [shared[0][0], shared[1][0], shared[0][1], shared[1][1]] == alone[:4]
+    whole = keys(StepSampler(epochs(None), 4, range(2), (5,)))
+    assert sorted(index for part in alone[:4] for index in part) == sorted(whole[0])
 
 
 def test_a_step_repeats_its_augmentation_and_no_other_does() -> None:
     """The same key gives the same tensor; the next step another one."""
-    slices = Slices(slice_set(4), seed=(1, 2))
+    slices = Slices(slice_set(4), View(seed=(1, 2)))
     assert torch.equal(slices[3, 0, 1][1], slices[3, 0, 1][1])
     assert not torch.equal(slices[3, 0, 1][1], slices[4, 0, 1][1])
 
@@ -60,45 +61,37 @@ def test_a_step_repeats_its_augmentation_and_no_other_does() -> None:
 def test_inference_batches_are_in_order_and_unchanged() -> None:
     """Every index once, int16 voxels as stored."""
     source = slice_set(5)
-    batches = list(loader(source, in_order(np.arange(5), 2), None, 0))
+    batches = list(loader(source, in_order(np.arange(5), 2), View(), 0))
     assert [index.tolist() for index, _, _ in batches] == [[0, 1], [2, 3], [4]]
     assert torch.equal(batches[1][1], torch.from_numpy(source.voxels[2:4]))
 
 
-def write_set(home: Path, bodies: list[bytes]) -> None:
-    """The bodies in the RSNA layout, all negative."""
-    (home / "dicom").mkdir(parents=True)
-    rows = ["ID,Label"]
-    for index, body in enumerate(bodies):
-        (home / "dicom" / f"ID_{index:09x}.dcm").write_bytes(body)
-        rows += [f"ID_{index:09x}_{label},0" for label in LABELS]
-    (home / "labels.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+def test_masks_come_moved_as_their_slices(tmp_path: Path) -> None:
+    """Where the bright patch went, its coverage went; a slice without a lesion has none."""
+    slices = Slices(slice_set(4, masks=tmp_path), View(seed=(1, 2), masked=True))
+    _, voxels, _, coverage = slices[0, 0, 2]
+    bright = F.avg_pool2d((voxels > 47).float()[None], 8)[0]
+    assert coverage.shape == (6, 32, 32)
+    assert 15 < float(coverage[1].sum()) < 40
+    assert torch.equal(coverage[1], coverage[5])
+    assert float(coverage[0].sum()) == 0
+    assert float(bright[coverage[1] > 0.9].mean()) > 5 * float(bright[coverage[1] == 0].mean())
+    assert float(slices[0, 0, 1][3].sum()) == 0
 
 
-def test_slices_that_the_gate_refuses_are_left_out_and_counted(tmp_path: Path) -> None:
-    """A localizer between two slices: two remain, with their own pixels and patients."""
-    bodies = [
-        make_ct_slice(seed=0, PatientID="A"),
-        make_ct_slice(seed=1, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]),
-        make_ct_slice(seed=2, PatientID="B"),
-    ]
-    write_set(tmp_path / "set", bodies)
-    source = load(tmp_path / "set", tmp_path / "cache", workers=1, progress=False)
-    assert len(source) == 2
-    assert source.refused == {"image_type": 1}
-    assert source.patients == (patient_key(bodies[0]), patient_key(bodies[2]))
-    assert not np.array_equal(source.voxels[0], source.voxels[1])
+def test_a_set_without_masks_says_so() -> None:
+    """Coverage of a slice whose lesions nobody outlined is NaN, not empty."""
+    coverage = Slices(slice_set(2), View(masked=True))[0, 0, 0][3]
+    assert bool(torch.isnan(coverage).all())
 
 
-def test_the_cache_is_reused_until_a_file_changes(tmp_path: Path) -> None:
-    """The second call decodes nothing; a changed file makes another cache."""
-    write_set(tmp_path / "set", [make_ct_slice(seed=0)])
-    for _ in range(2):
-        load(tmp_path / "set", tmp_path / "cache", workers=1, progress=False)
-    assert len(list((tmp_path / "cache").iterdir())) == 1
-    (tmp_path / "set" / "dicom" / f"ID_{0:09x}.dcm").write_bytes(make_ct_slice(seed=1))
-    load(tmp_path / "set", tmp_path / "cache", workers=1, progress=False)
-    assert len(list((tmp_path / "cache").iterdir())) == 2
+def test_context_is_the_slice_between_its_neighbours() -> None:
+    """The ends of a series repeat themselves; another series is never looked into."""
+    source = slice_set(8)
+    slices = Slices(source, View(context=True))
+    assert torch.equal(slices[0, 0, 5][1], torch.from_numpy(source.voxels[[4, 5, 6]]))
+    assert torch.equal(slices[0, 0, 4][1], torch.from_numpy(source.voxels[[4, 4, 5]]))
+    assert torch.equal(slices[0, 0, 3][1], torch.from_numpy(source.voxels[[2, 3, 3]]))
 
 
 def test_the_patient_key_groups_without_naming() -> None:

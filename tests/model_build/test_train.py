@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +14,21 @@ import pytest
 import torch
 
 from model_build import checkpoint
+from model_build.config import Recipe
 from model_build.distributed import Place
-from model_build.loop import rate
-from model_build.stages import JointStage, WindowStage, weighted_bce
 from model_build.train import Trainer, TrainingStopped
-from service.model.conv_lstm import ConvLstm
-from service.model.slice_cnn import SliceCnn
-from tests.model_build.phantom_set import RECIPE, SIZE, slice_set
+from service.model.window_series import WindowSeries
+from tests.model_build.phantom_set import RECIPE, SIZE, parts, slice_set
 
 ALONE = Place(0, 1, torch.device("cpu"))
 ROOT = Path(__file__).parents[2]
+SERIES_RECIPE = replace(
+    RECIPE,
+    network="window_series",
+    network_config={"size": SIZE, "series": True, "windows": [1, 2]},
+    whole_passes=(16,),
+    series_epochs=2,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -31,16 +37,21 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def trainer(folder: Path, stop_after: int | None = None) -> Trainer:
-    """A run of the tiny recipe on the tiny set."""
-    source = slice_set()
-    train = np.arange(12)
-    return Trainer(RECIPE, source, train, folder, ALONE, progress=False, stop_after=stop_after)
+def trainer(folder: Path, recipe: Recipe = RECIPE, stop_after: int | None = None) -> Trainer:
+    """A run of a tiny recipe on the tiny set."""
+    masks = folder.parent / "masks"
+    source = slice_set(masks=masks)
+    return Trainer(recipe, source, parts(), folder, ALONE, progress=False, stop_after=stop_after)
 
 
 def state_of(network: torch.nn.Module) -> dict[str, torch.Tensor]:
     """A copy of the weights."""
     return {name: value.clone() for name, value in network.state_dict().items()}
+
+
+def rows_of(folder: Path) -> list[dict[str, float]]:
+    """What the run noted."""
+    return [json.loads(line) for line in (folder / "losses.jsonl").read_text().splitlines()]
 
 
 def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
@@ -60,12 +71,12 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
 
 def test_every_stage_moves_what_it_should(tmp_path: Path) -> None:
     """The losses of all three stages are recorded, and the trunk of stage 2 is handed on."""
-    run = trainer(tmp_path)
-    before = state_of(run.network)
+    run = trainer(tmp_path / "run")
+    before = state_of(run.plan.result)
     after = state_of(run.run())
-    rows = [json.loads(line) for line in (tmp_path / "losses.jsonl").read_text().splitlines()]
-    assert [row["stage"] for row in rows if row["step"] in (6, 4)][-1] == "joint"
+    rows = rows_of(tmp_path / "run")
     assert {row["stage"] for row in rows} == {"window", "sequence", "joint"}
+    assert {row["stage"] for row in rows if "val_loss" in row} == {"window", "sequence", "joint"}
     moved = {name for name in before if not torch.equal(before[name], after[name])}
     for part in ("trunk.units", "trunk.dense", "lstm.weight", "head.weight", "window_head"):
         assert any(name.startswith(part) for name in moved), part
@@ -73,79 +84,70 @@ def test_every_stage_moves_what_it_should(tmp_path: Path) -> None:
     assert "lstm.bias_hh_l0" not in moved
 
 
-@pytest.mark.slow
-def test_one_batch_can_be_learnt_by_heart() -> None:
-    """Sixty steps on one batch bring the loss of the per-window CNN far below its start."""
-    torch.manual_seed(0)
-    source = slice_set(8)
-    stage = WindowStage(SliceCnn(SIZE))
-    optimizer = torch.optim.Adam(stage.parameters(), lr=1e-3)
-    inputs = (
-        torch.from_numpy(source.voxels),
-        torch.from_numpy(source.windows),
-        torch.ones(8, dtype=torch.long),
-        torch.from_numpy(source.labels.astype(np.float32)),
-        torch.ones(8),
-    )
-    losses = []
-    for _ in range(60):
-        loss = stage(*inputs)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(float(loss.detach()))
-    assert losses[-1] < 0.4 * losses[0]
+def test_the_convolutions_stay_while_the_head_is_trained(tmp_path: Path) -> None:
+    """Stage 3a trains on stored maps: dense layers move, convolutions and their norms do not."""
+    recipe = replace(RECIPE, window_passes=(0,), joint_passes=0)
+    run = trainer(tmp_path / "run", recipe)
+    convolutions = state_of(run.plan.networks["slice_cnn"].trunk.units)  # type: ignore[union-attr,arg-type]
+    dense = state_of(run.plan.networks["slice_cnn"].trunk.dense)  # type: ignore[union-attr,arg-type]
+    trained = run.run()
+    kept = trained.trunk.units.state_dict()  # type: ignore[union-attr]
+    weights = [name for name in kept if "running" not in name and "num_batches" not in name]
+    assert all(torch.equal(convolutions[name], kept[name]) for name in weights)
+    moved = trained.trunk.dense.state_dict()  # type: ignore[union-attr]
+    assert not any(torch.equal(dense[name], moved[name]) for name in moved if "weight" in name)
 
 
-def test_joint_training_leaves_the_batch_norm_statistics_alone() -> None:
-    """Their running means are those of stage 2, whatever passes through."""
-    network = ConvLstm(SIZE, window_head=True)
-    stage = JointStage(network, 0.3).train()
-    before = state_of(network.trunk)
-    source = slice_set(2)
-    labels = torch.from_numpy(source.labels.astype(np.float32))
-    voxels, windows = torch.from_numpy(source.voxels), torch.from_numpy(source.windows)
-    stage(voxels, windows, labels, torch.ones(2)).backward()
-    after = state_of(network.trunk)
-    assert all(torch.equal(before[name], after[name]) for name in before if "running" in name)
+def test_the_best_weights_on_val_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Val says 1, 0.5, 2: the weights of the second look are those of the run."""
+    recipe = replace(SERIES_RECIPE, whole_passes=(24,), series_epochs=0, validation_steps=2)
+    run = trainer(tmp_path / "run", recipe)
+    seen: list[dict[str, torch.Tensor]] = []
+
+    def loss() -> float:
+        seen.append(state_of(run.plan.result))
+        return (1.0, 0.5, 2.0)[len(seen) - 1]
+
+    monkeypatch.setattr(run.plan, "_loss", loss)
+    result = run.run().state_dict()
+    assert len(seen) == 3
+    assert all(torch.equal(result[name], value) for name, value in seen[1].items())
+    assert not torch.equal(result["head.weight"], seen[2]["head.weight"])
 
 
-def test_the_loss_by_hand() -> None:
-    """Logits 0 cost ln 2 per label; a weight of 3 beside one of 1 doubles the mean."""
-    logits, labels = torch.zeros(2, 6), torch.tensor([[1.0] * 6, [0.0] * 6])
-    assert float(weighted_bce(logits, labels, torch.ones(2))) == pytest.approx(0.693147, abs=1e-6)
-    heavy = weighted_bce(logits, labels, torch.tensor([3.0, 1.0]))
-    assert float(heavy) == pytest.approx(2 * 0.693147, abs=1e-6)
-
-
-def test_the_rate_warms_up_and_falls_to_a_hundredth() -> None:
-    """Ten steps of warm-up of a hundred, the peak at their end, a cosine behind it."""
-    rates = [rate(step, (100,), 1e-3, 0.1) for step in range(100)]
-    assert rates[0] == pytest.approx(1e-4)
-    assert max(rates) == pytest.approx(1e-3)
-    assert rates[55] == pytest.approx(1e-3 * (0.01 + 0.99 * 0.5), rel=1e-6)
-    assert rates[-1] == pytest.approx(1e-5, rel=0.1)
-
-
-def test_each_cycle_starts_again_at_half_the_peak() -> None:
-    """Behind 100 steps a cycle of 50 with a peak of one half."""
-    rates = [rate(step, (100, 50), 1e-3, 0.1) for step in range(150)]
-    assert rates[:100] == [rate(step, (100,), 1e-3, 0.1) for step in range(100)]
-    assert max(rates[100:]) == pytest.approx(5e-4)
-    assert rates[-1] < 1e-5
+def test_window_series_trains_its_series_head_last(tmp_path: Path) -> None:
+    """Stage `series` moves the GRU and leaves the slice part as it was."""
+    run = trainer(tmp_path / "run", SERIES_RECIPE)
+    network = run.run()
+    assert isinstance(network, WindowSeries)
+    assert run.plan.stages == ("whole", "series")
+    assert bool((network.series.slice_head.weight != 0).any())  # type: ignore[union-attr]
+    stages = [row["stage"] for row in rows_of(tmp_path / "run")]
+    assert stages[0] == "whole"
+    assert stages[-1] == "series"
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
     """Infinite Hounsfield units never become weights."""
-    run = trainer(tmp_path)
-    run.weights[:] = float("nan")
+    run = trainer(tmp_path / "run")
+    run.training.weights[:] = float("nan")
     with pytest.raises(FloatingPointError):
         run.run()
 
 
+def test_a_step_must_fall_into_whole_parts(tmp_path: Path) -> None:
+    """Three processes cannot share two micro batches, nor a batch of 4 be cut into threes."""
+    with pytest.raises(ValueError, match="micro batch"):
+        replace(RECIPE, micro_batch=3)
+    three = Place(0, 3, torch.device("cpu"))
+    source = slice_set(masks=tmp_path)
+    with pytest.raises(ValueError, match="divide among the processes"):
+        Trainer(RECIPE, source, parts(), tmp_path / "run", three, progress=False)
+
+
 @pytest.mark.slow
-def test_torchrun_with_two_processes_ends_with_one_set_of_weights(tmp_path: Path) -> None:
-    """Both processes finish, and hold the same weights in the end."""
+def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
+    """Torchrun with two processes ends with the weights of one process, up to rounding."""
     script = "tests/model_build/two_processes.py"
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", script]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
@@ -159,6 +161,14 @@ def test_torchrun_with_two_processes_ends_with_one_set_of_weights(tmp_path: Path
         check=False,
     )
     assert result.returncode == 0, result.stderr[-2000:]
-    digests = {path.read_text() for path in tmp_path.glob("rank*.txt")}
-    assert len(list(tmp_path.glob("rank*.txt"))) == 2
-    assert len(digests) == 1
+    first, second = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in (0, 1))
+    alone = trainer(tmp_path / "alone").run().state_dict()
+    assert set(first) == set(second) == set(alone)
+    for name, value in alone.items():
+        if value.is_floating_point():
+            assert torch.equal(first[name], second[name]), name
+            # Adam divides by the root of a gradient that may be rounding alone, so single weights
+            # of no consequence drift; the steps themselves are a thousand times larger.
+            difference = (first[name] - value).abs().numpy()
+            assert np.quantile(difference, 0.99) < 2e-5, name
+            assert difference.max() < 1e-3, name

@@ -1,0 +1,193 @@
+"""PaperPlan: the staged training of the Conv-LSTM (paper: window, train the CNN, then the LSTM).
+
+slices -> stage 2  window    SliceCnn, one random window per slice and step, lesion masks beside
+       -> stage 3a sequence  dense layers, LSTM and heads on stored maps of all ten windows
+       -> stage 3b joint     all together at a third of the rate, stage-2 head as auxiliary loss
+Convolutions are 91 % of the work of a slice and 1 % of its weights: stage 3a trains the other 99 %
+without paying for them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from model_build.dataset import Epochs, StepSampler, View
+from model_build.inference import maps_of, settle_batch_norm
+from model_build.map_heads import MapHeads
+from model_build.stages import JointStage, SequenceStage, WindowStage
+from model_build.training import Stage, Training
+from service.model.conv_lstm import ConvLstm
+from service.model.slice_cnn import SliceCnn
+
+STAGES = ("window", "sequence", "joint")
+SETTLE_SLICES = 256
+SEQUENCE_BATCH = 64
+
+
+class PaperPlan:
+    """The three stages; the CNN of stage 2 hands its trunk and head to the network of stage 3."""
+
+    stages = STAGES
+
+    def __init__(self, training: Training) -> None:
+        self.training, recipe = training, training.recipe
+        self.cnn = SliceCnn(recipe.size).to(memory_format=torch.channels_last)
+        self.network = ConvLstm(recipe.size, window_head=True, **recipe.network_config)
+        self.network.to(memory_format=torch.channels_last)
+        self.heads = MapHeads()
+        self.networks: Mapping[str, nn.Module] = {
+            "slice_cnn": self.cnn,
+            "map_heads": self.heads,
+            "conv_lstm": self.network,
+        }
+
+    @property
+    def result(self) -> ConvLstm:
+        """The Conv-LSTM."""
+        return self.network
+
+    def stage(self, name: str) -> Stage:
+        """Prepare a stage by its name."""
+        return {"window": self._window, "sequence": self._sequence, "joint": self._joint}[name]()
+
+    def _window(self) -> Stage:
+        training, recipe = self.training, self.training.recipe
+        masked = recipe.map_weight > 0 and training.source.masks is not None
+        stage = WindowStage(self.cnn, self.heads if masked else None, recipe.map_weight)
+        return Stage(
+            stage.to(training.place.device),
+            training.steps_of(recipe.window_passes),
+            recipe.learning_rate,
+            self._windowed,
+            recipe.parts,
+            self._window_loss,
+            self._adopt,
+        )
+
+    def _sequence(self) -> Stage:
+        training, recipe = self.training, self.training.recipe
+        device = training.place.device
+        self.network.to(device)
+        chosen = self._slices_to_store(recipe.sequence_slices)
+        view = View(self._seed("sequence"), recipe.augmentation)
+        maps = self._stored(chosen, view)
+        seen = training.validation()
+        unseen = self._stored(seen, View())
+        stage = SequenceStage(self.network, recipe.auxiliary_weight, recipe.head_dropout)
+
+        def batches(steps: range) -> Iterator[tuple[Tensor, ...]]:
+            rows = Epochs(np.arange(len(chosen)), training.source.labels[chosen, -1] > 0)
+            place = (training.place.rank, training.place.world)
+            seed, parts = self._seed("sequence"), training.place.world
+            for keys in StepSampler(rows, SEQUENCE_BATCH, steps, seed, parts, place):
+                picked = torch.tensor([row for _, _, row in keys])
+                source = torch.from_numpy(chosen[picked.numpy()])
+                yield maps[picked], training.labels[source], training.weights[source]
+
+        @torch.inference_mode()
+        def loss() -> float:
+            features = self.network.trunk.dense(unseen.to(device).float())
+            return _log_loss(self.network.sequence_logits(features), training.labels[seen])
+
+        steps = recipe.head_epochs * max(1, len(chosen) // SEQUENCE_BATCH)
+        world = training.place.world
+        return Stage(stage, (steps,), recipe.learning_rate, batches, world, loss)
+
+    def _joint(self) -> Stage:
+        training, recipe = self.training, self.training.recipe
+        stage = JointStage(self.network, recipe.auxiliary_weight).to(training.place.device)
+        cycles = training.steps_of((recipe.joint_passes,))
+        rate, parts = recipe.learning_rate / 3, recipe.parts
+        return Stage(stage, cycles, rate, self._jointly, parts, self._joint_loss)
+
+    def _windowed(self, steps: range) -> Iterator[tuple[Tensor, ...]]:
+        """Inputs of stage 2: slices, windows, one random window index per slice, coverage."""
+        training, recipe = self.training, self.training.recipe
+        view = View(self._seed("window"), recipe.augmentation, masked=True)
+        place, count = training.place, self.cnn.windows.count
+        odds = np.array(recipe.window_weights or (1.0,) * count)
+        slices = training.slices(steps, view)
+        for step in steps:
+            # Drawn for the whole batch, so that the split over processes changes nothing.
+            rng = np.random.default_rng([*self._seed("window"), step])
+            whole = rng.choice(count, recipe.batch, p=odds / odds.sum())
+            for part in range(place.rank, recipe.parts, place.world):
+                index, voxels, windows, coverage = next(slices)
+                chosen = torch.from_numpy(whole[part :: recipe.parts][: len(index)])
+                labels, weights = training.labels[index], training.weights[index]
+                yield voxels, windows, chosen, labels, weights, coverage
+
+    def _jointly(self, steps: range) -> Iterator[tuple[Tensor, ...]]:
+        training = self.training
+        view = View(self._seed("joint"), training.recipe.augmentation)
+        for index, voxels, windows in training.slices(steps, view):
+            yield voxels, windows, training.labels[index], training.weights[index]
+
+    @torch.inference_mode()
+    def _window_loss(self) -> float:
+        """Log loss of stage 2 on val, every slice in one window, the windows in turn."""
+        training, device = self.training, self.training.place.device
+        self.cnn.eval()
+
+        def loss(row: int) -> float:
+            voxels = torch.from_numpy(np.array(training.source.voxels[row]))[None].to(device)
+            default = torch.from_numpy(training.source.windows[row])[None].to(device)
+            lower, width = self.cnn.windows.limits(default)
+            t = row % self.cnn.windows.count
+            logits = self.cnn.window_logits(voxels, lower[:, t], width[:, t])
+            return _log_loss(logits, training.labels[row][None])
+
+        return training.mean_over(training.validation(), loss)
+
+    @torch.inference_mode()
+    def _joint_loss(self) -> float:
+        training, device = self.training, self.training.place.device
+        self.network.eval()
+
+        def loss(row: int) -> float:
+            voxels = torch.from_numpy(np.array(training.source.voxels[row]))[None].to(device)
+            default = torch.from_numpy(training.source.windows[row])[None].to(device)
+            return _log_loss(self.network(voxels, default), training.labels[row][None])
+
+        return training.mean_over(training.validation(), loss)
+
+    def _adopt(self) -> None:
+        """Hand trunk and head of stage 2 to the network of stage 3, then settle batch norm."""
+        training = self.training
+        self.network.trunk.load_state_dict(self.cnn.trunk.state_dict())
+        if self.network.window_head is not None:
+            self.network.window_head.load_state_dict(self.cnn.head.state_dict())
+        train = training.parts["train"]
+        chosen = train[:: max(1, len(train) // SETTLE_SLICES)][:SETTLE_SLICES]
+        settle_batch_norm(self.network, training.source, chosen, training.place.device)
+
+    def _slices_to_store(self, count: int) -> npt.NDArray[np.intp]:
+        """As many slices as asked for, epoch after epoch; a repeated one is augmented anew."""
+        epochs, chosen = self.training.epochs, np.empty(0, dtype=np.intp)
+        while len(chosen) < count:
+            order = epochs.order((*self._seed("sequence"), len(chosen)))
+            chosen = np.concatenate([chosen, order])
+        return chosen[:count]
+
+    def _stored(self, rows: npt.NDArray[np.intp], view: View) -> Tensor:
+        """Maps (len(rows), 10, 800) of slices, computed by all processes together."""
+        training = self.training
+        mine = np.arange(len(rows))[training.place.rank :: training.place.world]
+        found = maps_of(self.network, training, rows, mine, view)
+        whole = torch.zeros(len(rows), *found.shape[1:])
+        whole[torch.from_numpy(mine)] = found
+        return training.place.summed(whole).to(torch.bfloat16)
+
+    def _seed(self, stage: str) -> tuple[int, int]:
+        return self.training.recipe.seed, STAGES.index(stage)
+
+
+def _log_loss(logits: Tensor, labels: Tensor) -> float:
+    """Mean unweighted BCE: val is looked at as it is."""
+    return float(F.binary_cross_entropy_with_logits(logits.float().cpu(), labels))
