@@ -29,7 +29,7 @@ class Recipe:
     window_passes: tuple[int, ...] = ()  # stage 2: slices seen by the per-window CNN, per cycle
     window_weights: tuple[float, ...] = ()  # how often each window is drawn; empty: all alike
     map_weight: float = 0.0  # stage 2: weight of the lesion masks' loss, where masks are known
-    sequence_slices: int = 0  # stage 3a: augmented slices whose maps are stored
+    sequence_passes: int = 0  # stage 3a: augmented slices whose maps are stored
     head_epochs: int = 0  # stage 3a: epochs of dense layers, LSTM and heads over stored maps
     head_dropout: float = 0.0  # of the stored maps
     joint_passes: int = 0  # stage 3b: slices seen end to end, at learning_rate / 3

@@ -74,7 +74,7 @@ class PaperPlan:
         training, recipe = self.training, self.training.recipe
         device = training.place.device
         self.network.to(device)
-        chosen = self._slices_to_store(recipe.sequence_slices)
+        chosen = self._slices_to_store(recipe.sequence_passes)
         view = View(self._seed("sequence"), recipe.augmentation)
         maps = self._stored(chosen, view)
         seen = training.validation()

@@ -129,7 +129,7 @@ def data_hash(source: SliceSet) -> str:
 def slices_seen(recipe: Recipe) -> int:
     """Slices that went through the network while it learned; repeated ones count again."""
     single = (*recipe.window_passes, *recipe.whole_passes, recipe.joint_passes)
-    return sum(single) + recipe.sequence_slices
+    return sum(single) + recipe.sequence_passes
 
 
 def trained(recipe: Recipe, folder: Path) -> Network:

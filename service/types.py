@@ -111,11 +111,16 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """Which model answered."""
+    """Which model answered.
+
+    `assumed_prevalence` is the share of positive slices that the probabilities are calibrated for,
+    by label; None where the manifest does not know it, empty for a manifest without the field.
+    """
 
     name: str
     tag: str
     version: str
+    assumed_prevalence: Mapping[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

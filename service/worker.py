@@ -141,7 +141,8 @@ class Worker:
             max_queue=settings.max_queue,
         )
         self._batcher.start()
-        model = ModelInfo(manifest.name, tag, manifest.version)
+        assumed = dict(zip(manifest.labels, manifest.assumed_prevalence, strict=False))
+        model = ModelInfo(manifest.name, tag, manifest.version, assumed)
         pipeline = Pipeline(self._decoder, self._batcher, manifest, model, settings)
         self._app.state.pipeline = self._rpc.pipeline = pipeline
         _log.info("ready", extra={"model": tag, "fingerprint": manifest.fingerprint()})

@@ -34,11 +34,18 @@ class Model(_Answer):
     name: str = Field(examples=["ich_convlstm"])
     tag: str = Field(description="Tag in the model store", examples=["ich_convlstm:0.1.0"])
     version: str = Field(examples=["0.1.0"])
+    assumed_prevalence: dict[str, float | None] = Field(
+        description="Share of positive slices that the probabilities are calibrated for, by label",
+        examples=[{"any": 0.1433}],
+    )
 
     @classmethod
     def of(cls, model: ModelInfo) -> Self:
         """From the value of the pipeline."""
-        return cls(name=model.name, tag=model.tag, version=model.version)
+        assumed = dict(model.assumed_prevalence)
+        return cls(
+            name=model.name, tag=model.tag, version=model.version, assumed_prevalence=assumed
+        )
 
 
 class Probabilities(_Answer):

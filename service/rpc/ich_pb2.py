@@ -24,17 +24,19 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15service/rpc/ich.proto\x12\x06ich.v1\"0\n\x0f\x43lassifyRequest\x12\x0e\n\x06slices\x18\x01 \x03(\x0c\x12\r\n\x05names\x18\x02 \x03(\t\"\x8e\x01\n\x10\x43lassifyResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x1c\n\x05model\x18\x02 \x01(\x0b\x32\r.ich.v1.Model\x12#\n\x06slices\x18\x03 \x03(\x0b\x32\x13.ich.v1.SliceResult\x12#\n\ntimings_ms\x18\x04 \x01(\x0b\x32\x0f.ich.v1.Timings\"@\n\x15\x43lassifyStreamRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05\x64icom\x18\x02 \x01(\x0c\x12\x0c\n\x04name\x18\x03 \x01(\t\"\xd1\x01\n\x16\x43lassifyStreamResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12%\n\x06result\x18\x03 \x01(\x0b\x32\x13.ich.v1.SliceResultH\x00\x12\"\n\x07problem\x18\x04 \x01(\x0b\x32\x0f.ich.v1.ProblemH\x00\x12#\n\ntimings_ms\x18\x05 \x01(\x0b\x32\x0f.ich.v1.Timings\x12\x1c\n\x05model\x18\x06 \x01(\x0b\x32\r.ich.v1.ModelB\t\n\x07outcome\"3\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03tag\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\"\xfa\x02\n\x0bSliceResult\x12\r\n\x05index\x18\x01 \x01(\r\x12\x11\n\tfile_name\x18\x02 \x01(\t\x12\x18\n\x10sop_instance_uid\x18\x03 \x01(\t\x12\x1b\n\x13series_instance_uid\x18\x04 \x01(\t\x12\x1a\n\x12study_instance_uid\x18\x05 \x01(\t\x12\x1e\n\x06status\x18\x06 \x01(\x0e\x32\x0e.ich.v1.Status\x12,\n\rprobabilities\x18\x07 \x01(\x0b\x32\x15.ich.v1.Probabilities\x12\x10\n\x08\x66indings\x18\x08 \x03(\t\x12\x1b\n\x0e\x61ny_consistent\x18\t \x01(\x08H\x00\x88\x01\x01\x12\x1e\n\x06window\x18\n \x01(\x0b\x32\x0e.ich.v1.Window\x12#\n\x08warnings\x18\x0b \x03(\x0b\x32\x11.ich.v1.Violation\x12!\n\x06\x65rrors\x18\x0c \x03(\x0b\x32\x11.ich.v1.ViolationB\x11\n\x0f_any_consistent\"\x8a\x01\n\rProbabilities\x12\x10\n\x08\x65pidural\x18\x01 \x01(\x01\x12\x18\n\x10intraparenchymal\x18\x02 \x01(\x01\x12\x18\n\x10intraventricular\x18\x03 \x01(\x01\x12\x14\n\x0csubarachnoid\x18\x04 \x01(\x01\x12\x10\n\x08subdural\x18\x05 \x01(\x01\x12\x0b\n\x03\x61ny\x18\x06 \x01(\x01\"<\n\x06Window\x12\x0e\n\x06\x63\x65nter\x18\x01 \x01(\x01\x12\r\n\x05width\x18\x02 \x01(\x01\x12\x13\n\x0bsubstituted\x18\x03 \x01(\x08\"h\n\tViolation\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x1e\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x0e.ich.v1.Action\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0f\n\x07keyword\x18\x04 \x01(\t\x12\x0b\n\x03tag\x18\x05 \x01(\t\"W\n\x07Timings\x12\x0f\n\x07receive\x18\x01 \x01(\x01\x12\x0e\n\x06\x64\x65\x63ode\x18\x02 \x01(\x01\x12\r\n\x05queue\x18\x03 \x01(\x01\x12\r\n\x05infer\x18\x04 \x01(\x01\x12\r\n\x05total\x18\x05 \x01(\x01\"\x92\x01\n\x07Problem\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12+\n\nviolations\x18\x05 \x03(\x0b\x32\x17.ich.v1.SharedViolation\x12\x1a\n\x12omitted_violations\x18\x06 \x01(\r\"N\n\x0fSharedViolation\x12$\n\tviolation\x18\x01 \x01(\x0b\x32\x11.ich.v1.Violation\x12\x15\n\rslice_indices\x18\x02 \x03(\r*`\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x15\n\x11STATUS_CLASSIFIED\x10\x01\x12\x12\n\x0eSTATUS_SKIPPED\x10\x02\x12\x13\n\x0fSTATUS_REJECTED\x10\x03*e\n\x06\x41\x63tion\x12\x16\n\x12\x41\x43TION_UNSPECIFIED\x10\x00\x12\x11\n\rACTION_REJECT\x10\x01\x12\x0f\n\x0b\x41\x43TION_SKIP\x10\x02\x12\x0f\n\x0b\x41\x43TION_WARN\x10\x03\x12\x0e\n\nACTION_FIX\x10\x04\x32\xaa\x01\n\x14HemorrhageClassifier\x12=\n\x08\x43lassify\x12\x17.ich.v1.ClassifyRequest\x1a\x18.ich.v1.ClassifyResponse\x12S\n\x0e\x43lassifyStream\x12\x1d.ich.v1.ClassifyStreamRequest\x1a\x1e.ich.v1.ClassifyStreamResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15service/rpc/ich.proto\x12\x06ich.v1\"0\n\x0f\x43lassifyRequest\x12\x0e\n\x06slices\x18\x01 \x03(\x0c\x12\r\n\x05names\x18\x02 \x03(\t\"\x8e\x01\n\x10\x43lassifyResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x1c\n\x05model\x18\x02 \x01(\x0b\x32\r.ich.v1.Model\x12#\n\x06slices\x18\x03 \x03(\x0b\x32\x13.ich.v1.SliceResult\x12#\n\ntimings_ms\x18\x04 \x01(\x0b\x32\x0f.ich.v1.Timings\"@\n\x15\x43lassifyStreamRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05\x64icom\x18\x02 \x01(\x0c\x12\x0c\n\x04name\x18\x03 \x01(\t\"\xd1\x01\n\x16\x43lassifyStreamResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12%\n\x06result\x18\x03 \x01(\x0b\x32\x13.ich.v1.SliceResultH\x00\x12\"\n\x07problem\x18\x04 \x01(\x0b\x32\x0f.ich.v1.ProblemH\x00\x12#\n\ntimings_ms\x18\x05 \x01(\x0b\x32\x0f.ich.v1.Timings\x12\x1c\n\x05model\x18\x06 \x01(\x0b\x32\r.ich.v1.ModelB\t\n\x07outcome\"\xaf\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03tag\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12@\n\x12\x61ssumed_prevalence\x18\x04 \x03(\x0b\x32$.ich.v1.Model.AssumedPrevalenceEntry\x1a\x38\n\x16\x41ssumedPrevalenceEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\xfa\x02\n\x0bSliceResult\x12\r\n\x05index\x18\x01 \x01(\r\x12\x11\n\tfile_name\x18\x02 \x01(\t\x12\x18\n\x10sop_instance_uid\x18\x03 \x01(\t\x12\x1b\n\x13series_instance_uid\x18\x04 \x01(\t\x12\x1a\n\x12study_instance_uid\x18\x05 \x01(\t\x12\x1e\n\x06status\x18\x06 \x01(\x0e\x32\x0e.ich.v1.Status\x12,\n\rprobabilities\x18\x07 \x01(\x0b\x32\x15.ich.v1.Probabilities\x12\x10\n\x08\x66indings\x18\x08 \x03(\t\x12\x1b\n\x0e\x61ny_consistent\x18\t \x01(\x08H\x00\x88\x01\x01\x12\x1e\n\x06window\x18\n \x01(\x0b\x32\x0e.ich.v1.Window\x12#\n\x08warnings\x18\x0b \x03(\x0b\x32\x11.ich.v1.Violation\x12!\n\x06\x65rrors\x18\x0c \x03(\x0b\x32\x11.ich.v1.ViolationB\x11\n\x0f_any_consistent\"\x8a\x01\n\rProbabilities\x12\x10\n\x08\x65pidural\x18\x01 \x01(\x01\x12\x18\n\x10intraparenchymal\x18\x02 \x01(\x01\x12\x18\n\x10intraventricular\x18\x03 \x01(\x01\x12\x14\n\x0csubarachnoid\x18\x04 \x01(\x01\x12\x10\n\x08subdural\x18\x05 \x01(\x01\x12\x0b\n\x03\x61ny\x18\x06 \x01(\x01\"<\n\x06Window\x12\x0e\n\x06\x63\x65nter\x18\x01 \x01(\x01\x12\r\n\x05width\x18\x02 \x01(\x01\x12\x13\n\x0bsubstituted\x18\x03 \x01(\x08\"h\n\tViolation\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x1e\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x0e.ich.v1.Action\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0f\n\x07keyword\x18\x04 \x01(\t\x12\x0b\n\x03tag\x18\x05 \x01(\t\"W\n\x07Timings\x12\x0f\n\x07receive\x18\x01 \x01(\x01\x12\x0e\n\x06\x64\x65\x63ode\x18\x02 \x01(\x01\x12\r\n\x05queue\x18\x03 \x01(\x01\x12\r\n\x05infer\x18\x04 \x01(\x01\x12\r\n\x05total\x18\x05 \x01(\x01\"\x92\x01\n\x07Problem\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12+\n\nviolations\x18\x05 \x03(\x0b\x32\x17.ich.v1.SharedViolation\x12\x1a\n\x12omitted_violations\x18\x06 \x01(\r\"N\n\x0fSharedViolation\x12$\n\tviolation\x18\x01 \x01(\x0b\x32\x11.ich.v1.Violation\x12\x15\n\rslice_indices\x18\x02 \x03(\r*`\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x15\n\x11STATUS_CLASSIFIED\x10\x01\x12\x12\n\x0eSTATUS_SKIPPED\x10\x02\x12\x13\n\x0fSTATUS_REJECTED\x10\x03*e\n\x06\x41\x63tion\x12\x16\n\x12\x41\x43TION_UNSPECIFIED\x10\x00\x12\x11\n\rACTION_REJECT\x10\x01\x12\x0f\n\x0b\x41\x43TION_SKIP\x10\x02\x12\x0f\n\x0b\x41\x43TION_WARN\x10\x03\x12\x0e\n\nACTION_FIX\x10\x04\x32\xaa\x01\n\x14HemorrhageClassifier\x12=\n\x08\x43lassify\x12\x17.ich.v1.ClassifyRequest\x1a\x18.ich.v1.ClassifyResponse\x12S\n\x0e\x43lassifyStream\x12\x1d.ich.v1.ClassifyStreamRequest\x1a\x1e.ich.v1.ClassifyStreamResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'service.rpc.ich_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STATUS']._serialized_start=1567
-  _globals['_STATUS']._serialized_end=1663
-  _globals['_ACTION']._serialized_start=1665
-  _globals['_ACTION']._serialized_end=1766
+  _globals['_MODEL_ASSUMEDPREVALENCEENTRY']._loaded_options = None
+  _globals['_MODEL_ASSUMEDPREVALENCEENTRY']._serialized_options = b'8\001'
+  _globals['_STATUS']._serialized_start=1692
+  _globals['_STATUS']._serialized_end=1788
+  _globals['_ACTION']._serialized_start=1790
+  _globals['_ACTION']._serialized_end=1891
   _globals['_CLASSIFYREQUEST']._serialized_start=33
   _globals['_CLASSIFYREQUEST']._serialized_end=81
   _globals['_CLASSIFYRESPONSE']._serialized_start=84
@@ -43,22 +45,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CLASSIFYSTREAMREQUEST']._serialized_end=292
   _globals['_CLASSIFYSTREAMRESPONSE']._serialized_start=295
   _globals['_CLASSIFYSTREAMRESPONSE']._serialized_end=504
-  _globals['_MODEL']._serialized_start=506
-  _globals['_MODEL']._serialized_end=557
-  _globals['_SLICERESULT']._serialized_start=560
-  _globals['_SLICERESULT']._serialized_end=938
-  _globals['_PROBABILITIES']._serialized_start=941
-  _globals['_PROBABILITIES']._serialized_end=1079
-  _globals['_WINDOW']._serialized_start=1081
-  _globals['_WINDOW']._serialized_end=1141
-  _globals['_VIOLATION']._serialized_start=1143
-  _globals['_VIOLATION']._serialized_end=1247
-  _globals['_TIMINGS']._serialized_start=1249
-  _globals['_TIMINGS']._serialized_end=1336
-  _globals['_PROBLEM']._serialized_start=1339
-  _globals['_PROBLEM']._serialized_end=1485
-  _globals['_SHAREDVIOLATION']._serialized_start=1487
-  _globals['_SHAREDVIOLATION']._serialized_end=1565
-  _globals['_HEMORRHAGECLASSIFIER']._serialized_start=1769
-  _globals['_HEMORRHAGECLASSIFIER']._serialized_end=1939
+  _globals['_MODEL']._serialized_start=507
+  _globals['_MODEL']._serialized_end=682
+  _globals['_MODEL_ASSUMEDPREVALENCEENTRY']._serialized_start=626
+  _globals['_MODEL_ASSUMEDPREVALENCEENTRY']._serialized_end=682
+  _globals['_SLICERESULT']._serialized_start=685
+  _globals['_SLICERESULT']._serialized_end=1063
+  _globals['_PROBABILITIES']._serialized_start=1066
+  _globals['_PROBABILITIES']._serialized_end=1204
+  _globals['_WINDOW']._serialized_start=1206
+  _globals['_WINDOW']._serialized_end=1266
+  _globals['_VIOLATION']._serialized_start=1268
+  _globals['_VIOLATION']._serialized_end=1372
+  _globals['_TIMINGS']._serialized_start=1374
+  _globals['_TIMINGS']._serialized_end=1461
+  _globals['_PROBLEM']._serialized_start=1464
+  _globals['_PROBLEM']._serialized_end=1610
+  _globals['_SHAREDVIOLATION']._serialized_start=1612
+  _globals['_SHAREDVIOLATION']._serialized_end=1690
+  _globals['_HEMORRHAGECLASSIFIER']._serialized_start=1894
+  _globals['_HEMORRHAGECLASSIFIER']._serialized_end=2064
 # @@protoc_insertion_point(module_scope)

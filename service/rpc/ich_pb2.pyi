@@ -78,14 +78,23 @@ class ClassifyStreamResponse(_message.Message):
     def __init__(self, id: _Optional[str] = ..., request_id: _Optional[str] = ..., result: _Optional[_Union[SliceResult, _Mapping]] = ..., problem: _Optional[_Union[Problem, _Mapping]] = ..., timings_ms: _Optional[_Union[Timings, _Mapping]] = ..., model: _Optional[_Union[Model, _Mapping]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "tag", "version")
+    __slots__ = ("name", "tag", "version", "assumed_prevalence")
+    class AssumedPrevalenceEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
     NAME_FIELD_NUMBER: _ClassVar[int]
     TAG_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    ASSUMED_PREVALENCE_FIELD_NUMBER: _ClassVar[int]
     name: str
     tag: str
     version: str
-    def __init__(self, name: _Optional[str] = ..., tag: _Optional[str] = ..., version: _Optional[str] = ...) -> None: ...
+    assumed_prevalence: _containers.ScalarMap[str, float]
+    def __init__(self, name: _Optional[str] = ..., tag: _Optional[str] = ..., version: _Optional[str] = ..., assumed_prevalence: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class SliceResult(_message.Message):
     __slots__ = ("index", "file_name", "sop_instance_uid", "series_instance_uid", "study_instance_uid", "status", "probabilities", "findings", "any_consistent", "window", "warnings", "errors")

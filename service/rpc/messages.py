@@ -57,7 +57,10 @@ def slice_of(item: SliceResult, index: int) -> ich_pb2.SliceResult:
 
 def model_of(model: ModelInfo) -> ich_pb2.Model:
     """Which model answered."""
-    return ich_pb2.Model(name=model.name, tag=model.tag, version=model.version)
+    known = {name: share for name, share in model.assumed_prevalence.items() if share is not None}
+    return ich_pb2.Model(
+        name=model.name, tag=model.tag, version=model.version, assumed_prevalence=known
+    )
 
 
 def violation_of(violation: Violation) -> ich_pb2.Violation:

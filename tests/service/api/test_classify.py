@@ -36,7 +36,8 @@ async def test_raw_body_is_one_slice(client: httpx.AsyncClient, media_type: str)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/json"
     body = answer.json()
-    assert body["model"] == {"name": "ich", "tag": "ich:1", "version": "1.0.0"}
+    expected = {"name": "ich", "tag": "ich:1", "version": "1.0.0", "assumed_prevalence": {}}
+    assert body["model"] == expected
     (only,) = body["slices"]
     assert only["status"] == "classified"
     assert only["file_name"] is None

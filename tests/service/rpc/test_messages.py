@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from service.api.schemas import ClassifyAnswer, GateViolation, Probabilities, SliceAnswer, Window
+from service.api.schemas import (
+    ClassifyAnswer,
+    GateViolation,
+    Model,
+    Probabilities,
+    SliceAnswer,
+    Window,
+)
 from service.metrics import STAGES
 from service.rpc import ich_pb2
-from service.rpc.messages import ACTIONS, STATUSES
-from service.types import LABELS, Action, Status
+from service.rpc.messages import ACTIONS, STATUSES, model_of
+from service.types import LABELS, Action, ModelInfo, Status
 
 
 def fields(message: type) -> list[str]:
@@ -29,7 +36,16 @@ def test_fields_are_those_of_the_json_answer() -> None:
     """Both transports say the same things under the same names, the labels in their order."""
     assert fields(ich_pb2.Probabilities) == list(Probabilities.model_fields) == list(LABELS)
     assert fields(ich_pb2.Timings) == list(STAGES)
+    assert fields(ich_pb2.Model) == list(Model.model_fields)
     assert fields(ich_pb2.Window) == list(Window.model_fields)
     assert fields(ich_pb2.Violation) == list(GateViolation.model_fields)
     assert fields(ich_pb2.SliceResult) == list(SliceAnswer.model_fields)
     assert set(fields(ich_pb2.ClassifyResponse)) == set(ClassifyAnswer.model_fields)
+
+
+def test_the_assumed_prevalence_is_said_by_both_where_it_is_known() -> None:
+    """JSON has null for a label that could not be shifted, protobuf leaves it out."""
+    model = ModelInfo("ich", "ich:1", "1", {"any": 0.143, "epidural": None})
+    assert Model.of(model).assumed_prevalence == {"any": 0.143, "epidural": None}
+    assert dict(model_of(model).assumed_prevalence) == {"any": 0.143}
+    assert Model.of(ModelInfo("ich", "ich:1", "1")).assumed_prevalence == {}
