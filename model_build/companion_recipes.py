@@ -38,7 +38,8 @@ COMPANIONS: tuple[Recipe, ...] = (
         map_weight=1.0,
         sequence_passes=3_000,
         head_epochs=15,
-        head_dropout=0.1,
+        head_dropout=0.2,
+        head_rate=3e-4,
         l2=1e-4,
     ),
     # Stage 2 of the paper as a network of its own.

@@ -32,6 +32,7 @@ class Recipe:
     sequence_passes: int = 0  # stage 3a: augmented slices whose maps are stored
     head_epochs: int = 0  # stage 3a: epochs of dense layers, LSTM and heads over stored maps
     head_dropout: float = 0.0  # of the stored maps
+    head_rate: float = 0.0  # stage 3a: peak rate; 0: learning_rate
     joint_passes: int = 0  # stage 3b: slices seen end to end, at learning_rate / 3
     whole_passes: tuple[int, ...] = ()  # every other network: slices seen, per cycle
     series_epochs: int = 0  # window_series: epochs of its head over the slices of a series

@@ -20,14 +20,18 @@ from torch.nn import functional as F
 from model_build.dataset import Epochs, StepSampler, View
 from model_build.inference import maps_of, settle_batch_norm
 from model_build.map_heads import MapHeads
+from model_build.readout import start_from_maps
 from model_build.stages import JointStage, SequenceStage, WindowStage
 from model_build.training import Stage, Training
 from service.model.conv_lstm import ConvLstm
 from service.model.slice_cnn import SliceCnn
+from service.model.windows import WINDOW_NAMES, apply_window
 
 STAGES = ("window", "sequence", "joint")
 SETTLE_SLICES = 256
 SEQUENCE_BATCH = 64
+READOUT_SLICES = 600
+BRAIN = WINDOW_NAMES.index("brain")
 
 
 class PaperPlan:
@@ -52,14 +56,18 @@ class PaperPlan:
         """The Conv-LSTM."""
         return self.network
 
+    @property
+    def _masked(self) -> bool:
+        """Whether lesion masks take part."""
+        return self.training.recipe.map_weight > 0 and self.training.source.masks is not None
+
     def stage(self, name: str) -> Stage:
         """Prepare a stage by its name."""
         return {"window": self._window, "sequence": self._sequence, "joint": self._joint}[name]()
 
     def _window(self) -> Stage:
         training, recipe = self.training, self.training.recipe
-        masked = recipe.map_weight > 0 and training.source.masks is not None
-        stage = WindowStage(self.cnn, self.heads if masked else None, recipe.map_weight)
+        stage = WindowStage(self.cnn, self.heads if self._masked else None, recipe.map_weight)
         return Stage(
             stage.to(training.place.device),
             training.steps_of(recipe.window_passes),
@@ -97,7 +105,8 @@ class PaperPlan:
 
         steps = recipe.head_epochs * max(1, len(chosen) // SEQUENCE_BATCH)
         world = training.place.world
-        return Stage(stage, (steps,), recipe.learning_rate, batches, world, loss)
+        rate = recipe.head_rate or recipe.learning_rate
+        return Stage(stage, (steps,), rate, batches, world, loss)
 
     def _joint(self) -> Stage:
         training, recipe = self.training, self.training.recipe
@@ -166,6 +175,25 @@ class PaperPlan:
         train = training.parts["train"]
         chosen = train[:: max(1, len(train) // SETTLE_SLICES)][:SETTLE_SLICES]
         settle_batch_norm(self.network, training.source, chosen, training.place.device)
+        if self._masked:
+            self._start_readout()
+
+    @torch.no_grad()
+    def _start_readout(self) -> None:
+        """The dense layers begin with what the map heads know, seen in the brain window."""
+        training = self.training
+        device, rows = training.place.device, training.epochs.order(self._seed("window"))
+        chosen = rows[:READOUT_SLICES]
+        found = []
+        for row in chosen:
+            voxels = torch.from_numpy(np.array(training.source.voxels[row]))[None].to(device)
+            default = torch.from_numpy(training.source.windows[row])[None].to(device)
+            lower, width = self.network.windows.limits(default)
+            windowed = apply_window(voxels, lower[:, BRAIN], width[:, BRAIN]).unsqueeze(1)
+            found.append(self.network.trunk.maps(windowed).float().cpu())
+        self.network.cpu()
+        self.heads.cpu()
+        start_from_maps(self.network, self.heads, torch.cat(found), training.labels[chosen])
 
     def _slices_to_store(self, count: int) -> npt.NDArray[np.intp]:
         """As many slices as asked for, epoch after epoch; a repeated one is augmented anew."""

@@ -45,6 +45,7 @@ _OURS = (
         sequence_passes=3_000,
         head_epochs=20,
         head_dropout=0.2,
+        head_rate=3e-4,
         split=(0.82, 0.07, 0.11),
         validation_slices=200,
     ),

@@ -9,7 +9,6 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -162,13 +161,15 @@ def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
     )
     assert result.returncode == 0, result.stderr[-2000:]
     first, second = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in (0, 1))
-    alone = trainer(tmp_path / "alone").run().state_dict()
+    run = trainer(tmp_path / "alone")
+    begun = state_of(run.plan.result)
+    alone = run.run().state_dict()
     assert set(first) == set(second) == set(alone)
     for name, value in alone.items():
-        if value.is_floating_point():
-            assert torch.equal(first[name], second[name]), name
-            # Adam divides by the root of a gradient that may be rounding alone, so single weights
-            # of no consequence drift; the steps themselves are a thousand times larger.
-            difference = (first[name] - value).abs().numpy()
-            assert np.quantile(difference, 0.99) < 2e-5, name
-            assert difference.max() < 1e-3, name
+        if not value.is_floating_point():
+            continue
+        assert torch.equal(first[name], second[name]), name
+        # Adam divides by the root of a gradient that may be rounding: single weights may drift;
+        # another order of slices or a gradient left out moves all of them by whole steps.
+        moved = float((value - begun[name]).abs().median())
+        assert float((value - first[name]).abs().median()) < 0.1 * moved + 1e-6, name
