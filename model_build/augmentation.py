@@ -136,6 +136,8 @@ def coverage(chosen: Draw, mask: npt.NDArray[np.uint8], subtypes: int) -> Tensor
     Returns:
         (K + 1, S / 8, S / 8) float32 in 0..1; the last map is that of any lesion.
     """
+    if not mask.any():
+        return torch.zeros(subtypes + 1, *(side // GRID for side in mask.shape))
     picture = torch.from_numpy(mask.astype(np.float32))[None, None]
     if _moves(chosen):
         grid = _grid(chosen, picture.shape[-1])

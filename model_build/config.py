@@ -28,6 +28,7 @@ class Recipe:
     warmup_share: float = 0.05  # linear warm-up, then cosine to a hundredth
     window_passes: tuple[int, ...] = ()  # stage 2: slices seen by the per-window CNN, per cycle
     window_weights: tuple[float, ...] = ()  # how often each window is drawn; empty: all alike
+    head_crop: tuple[int, int] | None = None  # stage 2: rows, columns looked at; None: all
     map_weight: float = 0.0  # stage 2: weight of the lesion masks' loss, where masks are known
     sequence_passes: int = 0  # stage 3a: augmented slices whose maps are stored
     head_epochs: int = 0  # stage 3a: epochs of dense layers, LSTM and heads over stored maps

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from model_build import export, intervals
@@ -26,7 +26,7 @@ from model_build.adapters.catalog import open_source, require_slice_labels, requ
 from model_build.adapters.records import Item, Record, SliceSource
 from model_build.distributed import join
 from model_build.external_report import ExternalReport, Predicted, summarise
-from model_build.inference import BATCH_CPU, BATCH_CUDA
+from model_build.inference import BATCH_CPU, BATCH_CUDA, abreast
 from service.model.registry import Network
 
 JSON_FILE = "external.json"
@@ -94,13 +94,16 @@ def predict(
     network.to(device=device, memory_format=torch.channels_last).eval()
     size = BATCH_CUDA if device.type == "cuda" else BATCH_CPU
     kept: list[Record] = []
-    logits: list[npt.NDArray[np.float32]] = []
     with tqdm(total=len(items), desc="evaluate", unit="slice", disable=not progress) as bar:
         records = _accepted(source, items, refused, bar)
-        while batch := list(itertools.islice(records, size)):
-            logits.append(_forward(network, batch, device))
-            # The voxels of thousands of slices would fill the memory.
-            kept += [replace(record, voxels=None) for record in batch]
+
+        def batches() -> Iterator[list[Record]]:
+            while batch := list(itertools.islice(records, size)):
+                # The voxels of thousands of slices would fill the memory.
+                kept.extend(replace(record, voxels=None) for record in batch)
+                yield batch
+
+        logits = list(abreast(lambda batch: _forward(network, batch, device), batches()))
     if not kept:
         raise ValueError(f"no labelled slice could be scored; refused: {dict(refused)}")
     keys = {
@@ -109,7 +112,7 @@ def predict(
         "slice": tuple(record.item.name for record in kept),
     }
     labels = np.array([record.item.labels for record in kept], dtype=np.uint8)
-    return Predicted(labels, np.concatenate(logits), keys)
+    return Predicted(labels, torch.cat(logits).numpy(), keys)
 
 
 def _accepted(
@@ -124,12 +127,8 @@ def _accepted(
                 yield record
 
 
-@torch.inference_mode()
-def _forward(
-    network: Network, batch: Sequence[Record], device: torch.device
-) -> npt.NDArray[np.float32]:
+def _forward(network: Network, batch: Sequence[Record], device: torch.device) -> Tensor:
     voxels = np.stack([record.voxels for record in batch if record.voxels is not None])
     windows = torch.tensor([record.window for record in batch], dtype=torch.float32)
-    logits = network(torch.from_numpy(voxels).to(device), windows.to(device))
-    found: npt.NDArray[np.float32] = logits.float().cpu().numpy()
-    return found
+    logits: Tensor = network(torch.from_numpy(voxels).to(device), windows.to(device))
+    return logits.float().cpu()

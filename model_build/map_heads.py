@@ -7,6 +7,8 @@ looks like at 4,096 places. The heads are training aids, so served network and p
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -45,12 +47,23 @@ class MapHeads(nn.Module):
         """
         known = torch.isfinite(coverage).flatten(1).all(dim=1)
         target = torch.where(known.view(-1, 1, 1, 1), coverage, torch.zeros_like(coverage))
-        span = DEEP_OFFSET + DEEP_SPAN * deep.shape[-1]
-        inner = target[:, :, DEEP_OFFSET:span, DEEP_OFFSET:span]
         each = quality_focal(self.shallow(shallow), target).flatten(1).sum(dim=1)
-        far = F.max_pool2d(inner, DEEP_SPAN)
+        far = _deepened(_deepened(target, deep.shape[-2], 2), deep.shape[-1], 3)
         each = each + DEEP_FACTOR * quality_focal(self.deep(deep), far).flatten(1).sum(dim=1)
         return (each * known).mean() / TYPICAL_CELLS
+
+
+def _deepened(target: Tensor, count: int, axis: int) -> Tensor:
+    """The largest coverage per cell of the last map along one axis.
+
+    Its outermost cells see as far as the border, so what lies out there is theirs: convexity
+    bleeds of a large head do.
+    """
+    edges = [0, *(DEEP_OFFSET + DEEP_SPAN * k for k in range(1, count)), target.shape[axis]]
+    parts: tuple[Tensor, ...] = torch.split(
+        target, [b - a for a, b in itertools.pairwise(edges)], dim=axis
+    )
+    return torch.stack([part.amax(dim=axis) for part in parts], dim=axis)
 
 
 def _head(channels: int) -> nn.Conv2d:

@@ -17,8 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from model_build import head_crop
+from model_build.augmentation import GRID
 from model_build.dataset import Epochs, StepSampler, View
-from model_build.inference import maps_of, settle_batch_norm
+from model_build.inference import maps_of
 from model_build.map_heads import MapHeads
 from model_build.readout import start_from_maps
 from model_build.stages import JointStage, SequenceStage, WindowStage
@@ -28,7 +30,7 @@ from service.model.slice_cnn import SliceCnn
 from service.model.windows import WINDOW_NAMES, apply_window
 
 STAGES = ("window", "sequence", "joint")
-SETTLE_SLICES = 256
+SETTLE_SLICES = 512
 SEQUENCE_BATCH = 64
 READOUT_SLICES = 600
 BRAIN = WINDOW_NAMES.index("brain")
@@ -61,13 +63,22 @@ class PaperPlan:
         """Whether lesion masks take part."""
         return self.training.recipe.map_weight > 0 and self.training.source.masks is not None
 
+    @property
+    def _odds(self) -> npt.NDArray[np.float64]:
+        """How often stage 2 draws each window; they add up to 1."""
+        count = self.cnn.windows.count
+        odds = np.array(self.training.recipe.window_weights or (1.0,) * count)
+        shares: npt.NDArray[np.float64] = odds / odds.sum()
+        return shares
+
     def stage(self, name: str) -> Stage:
         """Prepare a stage by its name."""
         return {"window": self._window, "sequence": self._sequence, "joint": self._joint}[name]()
 
     def _window(self) -> Stage:
         training, recipe = self.training, self.training.recipe
-        stage = WindowStage(self.cnn, self.heads if self._masked else None, recipe.map_weight)
+        heads = self.heads if self._masked else None
+        stage = WindowStage(self.cnn, heads, recipe.map_weight, recipe.head_crop)
         return Stage(
             stage.to(training.place.device),
             training.steps_of(recipe.window_passes),
@@ -103,10 +114,10 @@ class PaperPlan:
             features = self.network.trunk.dense(unseen.to(device).float())
             return _log_loss(self.network.sequence_logits(features), training.labels[seen])
 
-        steps = recipe.head_epochs * max(1, len(chosen) // SEQUENCE_BATCH)
-        world = training.place.world
+        epoch = max(1, len(chosen) // SEQUENCE_BATCH)
+        cycles, world = (recipe.head_epochs * epoch,), training.place.world
         rate = recipe.head_rate or recipe.learning_rate
-        return Stage(stage, (steps,), rate, batches, world, loss)
+        return Stage(stage, cycles, rate, batches, world, loss, validate_every=epoch)
 
     def _joint(self) -> Stage:
         training, recipe = self.training, self.training.recipe
@@ -120,12 +131,11 @@ class PaperPlan:
         training, recipe = self.training, self.training.recipe
         view = View(self._seed("window"), recipe.augmentation, masked=True)
         place, count = training.place, self.cnn.windows.count
-        odds = np.array(recipe.window_weights or (1.0,) * count)
         slices = training.slices(steps, view)
         for step in steps:
             # Drawn for the whole batch, so that the split over processes changes nothing.
             rng = np.random.default_rng([*self._seed("window"), step])
-            whole = rng.choice(count, recipe.batch, p=odds / odds.sum())
+            whole = rng.choice(count, recipe.batch, p=self._odds)
             for part in range(place.rank, recipe.parts, place.world):
                 index, voxels, windows, coverage = next(slices)
                 chosen = torch.from_numpy(whole[part :: recipe.parts][: len(index)])
@@ -141,12 +151,11 @@ class PaperPlan:
     @torch.inference_mode()
     def _window_loss(self) -> float:
         """Log loss of stage 2 on val, every slice in one window, the windows in turn."""
-        training, device = self.training, self.training.place.device
+        training = self.training
         self.cnn.eval()
 
         def loss(row: int) -> float:
-            voxels = torch.from_numpy(np.array(training.source.voxels[row]))[None].to(device)
-            default = torch.from_numpy(training.source.windows[row])[None].to(device)
+            voxels, default = training.slice(row)
             lower, width = self.cnn.windows.limits(default)
             t = row % self.cnn.windows.count
             logits = self.cnn.window_logits(voxels, lower[:, t], width[:, t])
@@ -156,12 +165,11 @@ class PaperPlan:
 
     @torch.inference_mode()
     def _joint_loss(self) -> float:
-        training, device = self.training, self.training.place.device
+        training = self.training
         self.network.eval()
 
         def loss(row: int) -> float:
-            voxels = torch.from_numpy(np.array(training.source.voxels[row]))[None].to(device)
-            default = torch.from_numpy(training.source.windows[row])[None].to(device)
+            voxels, default = training.slice(row)
             return _log_loss(self.network(voxels, default), training.labels[row][None])
 
         return training.mean_over(training.validation(), loss)
@@ -174,20 +182,36 @@ class PaperPlan:
             self.network.window_head.load_state_dict(self.cnn.head.state_dict())
         train = training.parts["train"]
         chosen = train[:: max(1, len(train) // SETTLE_SLICES)][:SETTLE_SLICES]
-        settle_batch_norm(self.network, training.source, chosen, training.place.device)
+        cells = training.recipe.size // GRID
+        head_crop.settle_batch_norm(self.network.trunk, self._pieces(chosen), cells)
         if self._masked:
             self._start_readout()
+
+    def _pieces(self, rows: npt.NDArray[np.intp]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Micro batches as stage 2 saw them, cut and in mixed windows: their spread counts too."""
+        training, windows, recipe = self.training, self.network.windows, self.training.recipe
+        self.network.to(training.place.device)
+        crop = recipe.head_crop or (recipe.size, recipe.size)
+        rng = np.random.default_rng(self._seed("sequence"))
+        for start in range(0, len(rows), recipe.micro_batch):
+            picked = [training.slice(row) for row in rows[start : start + recipe.micro_batch]]
+            voxels, default = (torch.cat(each) for each in zip(*picked, strict=True))
+            chosen = torch.from_numpy(rng.choice(windows.count, len(picked), p=self._odds))
+            lower, width = (
+                limits[range(len(picked)), chosen] for limits in windows.limits(default)
+            )
+            places = head_crop.corners(voxels, crop)
+            pieces = head_crop.pieces(voxels, places, crop)
+            yield apply_window(pieces, lower, width).unsqueeze(1), places
 
     @torch.no_grad()
     def _start_readout(self) -> None:
         """The dense layers begin with what the map heads know, seen in the brain window."""
         training = self.training
-        device, rows = training.place.device, training.epochs.order(self._seed("window"))
-        chosen = rows[:READOUT_SLICES]
+        chosen = training.epochs.order(self._seed("window"))[:READOUT_SLICES]
         found = []
         for row in chosen:
-            voxels = torch.from_numpy(np.array(training.source.voxels[row]))[None].to(device)
-            default = torch.from_numpy(training.source.windows[row])[None].to(device)
+            voxels, default = training.slice(row)
             lower, width = self.network.windows.limits(default)
             windowed = apply_window(voxels, lower[:, BRAIN], width[:, BRAIN]).unsqueeze(1)
             found.append(self.network.trunk.maps(windowed).float().cpu())

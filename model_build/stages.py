@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from model_build import head_crop
+from model_build.augmentation import GRID
 from model_build.map_heads import MapHeads, maps_of
 from service.model.conv_lstm import ConvLstm
 from service.model.slice_cnn import SliceCnn
@@ -40,9 +42,16 @@ def weighted_bce(
 class WindowStage(nn.Module):
     """Loss of the per-window CNN on one window per slice, with the lesion masks where given."""
 
-    def __init__(self, network: SliceCnn, heads: MapHeads | None, map_weight: float) -> None:
+    def __init__(
+        self,
+        network: SliceCnn,
+        heads: MapHeads | None,
+        map_weight: float,
+        crop: tuple[int, int] | None = None,
+    ) -> None:
         super().__init__()
         self.network, self.heads, self.map_weight = network, heads, map_weight
+        self.crop = crop
 
     def forward(
         self,
@@ -59,13 +68,23 @@ class WindowStage(nn.Module):
         """
         lower, width = self.network.windows.limits(default)
         rows = torch.arange(len(chosen), device=chosen.device)
-        windowed = apply_window(voxels, lower[rows, chosen], width[rows, chosen]).unsqueeze(1)
-        shallow, deep = maps_of(self.network.trunk, windowed)
+        limits = lower[rows, chosen], width[rows, chosen]
+        shallow, deep = self._maps(voxels, *limits)
         logits = self.network.head(self.network.trunk.dense(deep.flatten(1)))
         loss = weighted_bce(logits, labels, weights)
         if self.heads is None:
             return loss
         return loss + self.map_weight * self.heads.loss(shallow, deep, coverage)
+
+    def _maps(self, voxels: Tensor, lower: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:
+        trunk = self.network.trunk
+        if self.crop is None:
+            return maps_of(trunk, apply_window(voxels, lower, width).unsqueeze(1))
+        places = head_crop.corners(voxels, self.crop)
+        pieces = head_crop.pieces(voxels, places, self.crop)
+        windowed = apply_window(pieces, lower, width).unsqueeze(1)
+        air, cells = head_crop.air_maps(trunk), voxels.shape[-1] // GRID
+        return head_crop.whole_maps(trunk, windowed, places, air, cells)
 
 
 class SequenceStage(nn.Module):

@@ -112,7 +112,7 @@ class Trainer:
             on_checkpoint=self._on_checkpoint,
             on_loss=self._on_loss,
             on_validation=lambda step: self._validate(stage, step),
-            validate_every=self.recipe.validation_steps,
+            validate_every=stage.validate_every or self.recipe.validation_steps,
             progress=self.progress,
         )
 

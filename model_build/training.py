@@ -36,6 +36,7 @@ class Stage:
         validate: Mean loss on val, to choose the best weights by; None where there is none.
         finish: What the stage leaves to do once its best weights are loaded.
         parts: Micro batches per step over all processes.
+        validate_every: Steps between looks at val; 0 leaves it to the recipe.
     """
 
     loss: nn.Module
@@ -45,6 +46,7 @@ class Stage:
     parts: int
     validate: Callable[[], float] | None = None
     finish: Callable[[], None] = _nothing
+    validate_every: int = 0
 
 
 class Plan(Protocol):
@@ -109,6 +111,12 @@ class Training:
         recipe = self.recipe
         sampler = StepSampler(self.epochs, recipe.batch, steps, seed, recipe.parts, place)
         return iter(loader(self.source, sampler, view, self.workers))
+
+    def slice(self, row: int) -> tuple[Tensor, Tensor]:
+        """One slice as it is, on the device: (1, S, S) int16 in HU and (1, 2) window."""
+        device = self.place.device
+        voxels = torch.from_numpy(np.array(self.source.voxels[row]))[None].to(device)
+        return voxels, torch.from_numpy(self.source.windows[row])[None].to(device)
 
     @property
     def workers(self) -> int:

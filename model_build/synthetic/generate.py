@@ -21,10 +21,10 @@ from model_build.synthetic.plan import Mode
 from model_build.synthetic.series import SeriesRequest, truth_columns, write_series
 from service.types import LABELS
 
-# Twenty training series: fourteen with blood, the same heads of five without, another head.
-_CYCLE, _BLEEDING, _TWINS = 20, 14, 5
+# Twenty training series: seven heads that bleed at two exams, five of them without, another head.
+_CYCLE, _BLEEDING, _EXAMS, _TWINS = 20, 14, 2, 5
 _NATURAL_BLEEDING = 0.40
-_REVISION = 7  # part of the name of a finished series; raise it when the recipe changes
+_REVISION = 8  # part of the name of a finished series; raise it when the recipe changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +115,18 @@ def describe(folder: Path) -> tuple[Mode, int | None]:
 
 def _request(index: int, seed: int, mode: Mode, slices: int | None) -> SeriesRequest:
     cycle, slot = divmod(index, _CYCLE)
-    patient = slot
+    patient, exam = slot, 0
     if mode == "training":
         bleeding = slot < _BLEEDING
-        if _BLEEDING <= slot < _BLEEDING + _TWINS:
+        if bleeding:
+            exam, patient = divmod(slot, _BLEEDING // _EXAMS)
+        elif slot < _BLEEDING + _TWINS:
             patient = slot - _BLEEDING
     else:
         luck = np.random.default_rng(np.random.SeedSequence([seed, index, 40])).random()
         bleeding = bool(luck < _NATURAL_BLEEDING)
     state = np.random.SeedSequence([seed, cycle * _CYCLE + patient]).generate_state(1, np.uint64)
-    return SeriesRequest(index, seed, int(state[0]), bleeding, mode, slices)
+    return SeriesRequest(index, seed, int(state[0]), bleeding, mode, slices, exam)
 
 
 def _part(folder: Path, request: SeriesRequest) -> Path:
@@ -135,18 +137,28 @@ def _part(folder: Path, request: SeriesRequest) -> Path:
 
 
 def _run(folder: Path, requests: list[SeriesRequest], workers: int) -> Iterator[None]:
+    """Write series, those of one person by one worker and in turn: they share their head."""
+    people: dict[int, list[SeriesRequest]] = {}
+    for request in requests:
+        people.setdefault(request.patient_seed, []).append(request)
     if workers <= 1:
-        for request in requests:
-            _one(folder, request)
-            yield
+        for exams in people.values():
+            for request in exams:
+                _one(folder, request)
+                yield
         return
     # spawn: a forked child would inherit locks of whatever threads the caller runs.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        jobs = [pool.submit(_one, folder, request) for request in requests]
+        jobs = [pool.submit(_all, folder, exams) for exams in people.values()]
         for job in as_completed(jobs):
-            job.result()
-            yield
+            yield from (None for _ in range(job.result()))
+
+
+def _all(folder: Path, requests: list[SeriesRequest]) -> int:
+    for request in requests:
+        _one(folder, request)
+    return len(requests)
 
 
 def _one(folder: Path, request: SeriesRequest) -> None:
@@ -175,7 +187,8 @@ def _with_twins(rows: list[list[str]]) -> Iterator[list[str]]:
     """
     columns = truth_columns()
     head, plane, lesions = (columns.index(name) for name in ("phantom_seed", "slice", "lesions"))
-    at = {(row[head], row[plane], row[lesions]): row[0] for row in rows}
+    # Backwards: of several exams with blood the first is named, it shares the twin's scanner.
+    at = {(row[head], row[plane], row[lesions]): row[0] for row in reversed(rows)}
     for row in rows:
         other = "0" if row[lesions] == "1" else "1"
         yield [*row, at.get((row[head], row[plane], other), "")]

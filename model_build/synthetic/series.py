@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,7 @@ class SeriesRequest:
         bleeding: Whether hemorrhages are drawn.
         mode: Mix of subtypes.
         slices: Short series for tests, None for a whole head.
+        exam: Number of the person's exam; a later one has its own bleeds, scanner and noise.
     """
 
     index: int
@@ -54,6 +56,7 @@ class SeriesRequest:
     bleeding: bool
     mode: Mode
     slices: int | None = None
+    exam: int = 0
 
     @property
     def key(self) -> str:
@@ -116,17 +119,24 @@ def slice_id(set_seed: int, series: int, index: int) -> str:
 
 def build_phantom(request: SeriesRequest) -> Phantom:
     """Build head and hemorrhages. The anatomy is complete before a lesion number is drawn."""
-    seed = request.patient_seed
-    rng = stream(seed, _ANATOMY)
-    subject = draw_subject(rng)
-    geometry = draw_geometry(stream(seed, _GEOMETRY), subject.vault_mm, request.slices)
-    anatomy = build_anatomy(rng, subject, head_grid(geometry))
+    seed, exam = request.patient_seed, request.exam
+    anatomy = _head(seed, request.slices)
     # A stream of its own: the length of the anatomy's draws can never reach a lesion.
-    lesion_rng = stream(seed, _LESIONS)
+    lesion_rng = stream(seed, _LESIONS, exam)
     plan = draw_plan(lesion_rng, request.mode) if request.bleeding else ()
     bled = bleed(lesion_rng, anatomy, plan)
-    acquisition = draw_acquisition(stream(seed, _ACQUISITION), geometry)
-    return Phantom(request, anatomy, bled, plan, acquisition, draw_storage(stream(seed, _STORAGE)))
+    acquisition = draw_acquisition(stream(seed, _ACQUISITION, exam), anatomy.grid.geometry)
+    storage = draw_storage(stream(seed, _STORAGE, exam))
+    return Phantom(request, anatomy, bled, plan, acquisition, storage)
+
+
+@lru_cache(maxsize=1)  # the exams of a person follow each other; a head is most of their work
+def _head(patient_seed: int, slices: int | None) -> Anatomy:
+    """Head of a person, never written to by what is scanned from it."""
+    rng = stream(patient_seed, _ANATOMY)
+    subject = draw_subject(rng)
+    geometry = draw_geometry(stream(patient_seed, _GEOMETRY), subject.vault_mm, slices)
+    return build_anatomy(rng, subject, head_grid(geometry))
 
 
 def scan(phantom: Phantom) -> Iterator[tuple[npt.NDArray[np.int16], Mask, SliceTruth]]:
@@ -150,7 +160,7 @@ def scan(phantom: Phantom) -> Iterator[tuple[npt.NDArray[np.int16], Mask, SliceT
             findings=tuple(found.get(label, ABSENT) for label in range(len(SUBTYPES))),
         )
         # The twin has the same head but its own noise, as a second scan would.
-        rng = stream(request.patient_seed, _NOISE, int(request.bleeding), k)
+        rng = stream(request.patient_seed, _NOISE, request.exam, int(request.bleeding), k)
         yield scanner.expose(rng, k, planes[k] + shade[k]), blood_mask(scanner.project, here), truth
 
 
