@@ -186,12 +186,13 @@ def _with_twins(rows: list[list[str]]) -> Iterator[list[str]]:
     Found in the finished set, because a set may end before the twin of one of its series.
     """
     columns = truth_columns()
-    head, plane, lesions = (columns.index(name) for name in ("phantom_seed", "slice", "lesions"))
-    # Backwards: of several exams with blood the first is named, it shares the twin's scanner.
-    at = {(row[head], row[plane], row[lesions]): row[0] for row in reversed(rows)}
+    # A later exam of a person has another scanner and is not a twin of the first.
+    same = [columns.index(name) for name in ("phantom_seed", "slice", "noise_hu", "kvp", "kernel")]
+    lesions = columns.index("lesions")
+    at = {(*(row[k] for k in same), row[lesions]): row[0] for row in rows}
     for row in rows:
         other = "0" if row[lesions] == "1" else "1"
-        yield [*row, at.get((row[head], row[plane], other), "")]
+        yield [*row, at.get((*(row[k] for k in same), other), "")]
 
 
 def _label_rows(rows: list[list[str]]) -> Iterator[list[str]]:

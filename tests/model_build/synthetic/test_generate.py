@@ -33,8 +33,9 @@ def _digest(folder: Path) -> dict[str, str]:
     }
 
 
-def _row(name: str, patient: int, lesions: int) -> list[str]:
+def _row(name: str, patient: int, lesions: int, noise_hu: str = "4.00") -> list[str]:
     values = {"id": name, "phantom_seed": f"{patient:016x}", "lesions": str(lesions)}
+    values["noise_hu"] = noise_hu
     return [values.get(column, "0") for column in truth_columns()]
 
 
@@ -104,8 +105,8 @@ def test_every_visible_bleed_has_a_mask(made: tuple[Path, DataSummary]) -> None:
 
 def test_twins_name_each_other() -> None:
     """The twin of a slice is the same plane of the same head with the other bleeding state."""
-    truth = _with_twins([_row("a", 7, 1), _row("b", 7, 0), _row("c", 8, 1)])
-    assert [row[-1] for row in truth] == ["b", "a", ""]
+    rows = [_row("a", 7, 1), _row("b", 7, 0), _row("c", 8, 1), _row("d", 7, 1, "5.10")]
+    assert [row[-1] for row in _with_twins(rows)] == ["b", "a", "", ""]
 
 
 def test_every_file_passes_the_gate(made: tuple[Path, DataSummary]) -> None:
@@ -140,13 +141,18 @@ def test_a_longer_set_begins_with_the_shorter_one() -> None:
 
 
 def test_training_sets_pair_bleeding_heads_with_twins() -> None:
-    """Of forty series, 28 bleed; 10 others reuse a bleeding head, 2 are heads of their own."""
+    """Of forty series, 28 bleed, two a head; 10 others reuse a bleeding head, 2 have their own."""
     requests = plan_requests(40, 3, "training")
     bleeding = {r.patient_seed for r in requests if r.bleeding}
     quiet = [r.patient_seed for r in requests if not r.bleeding]
-    assert len(bleeding) == 28
+    assert sum(r.bleeding for r in requests) == 28
+    assert len(bleeding) == 14
+    assert {(r.patient_seed, r.exam) for r in requests if r.bleeding} == {
+        (seed, exam) for seed in bleeding for exam in (0, 1)
+    }
     assert sum(seed in bleeding for seed in quiet) == 10
-    assert len({r.patient_seed for r in requests}) == 30
+    assert not any(r.exam for r in requests if not r.bleeding)
+    assert len({r.patient_seed for r in requests}) == 16
 
 
 def test_natural_sets_bleed_in_four_of_ten() -> None:

@@ -13,6 +13,7 @@ from model_build.synthetic.series import (
     Phantom,
     SeriesRequest,
     SliceTruth,
+    _head,
     build_phantom,
     scan,
     slice_id,
@@ -37,7 +38,9 @@ def phantom() -> Phantom:
 
 def test_twin_has_the_same_anatomy_bytes(phantom: Phantom) -> None:
     """Without lesions the same patient seed gives the same head, planes, scan and storage."""
+    _head.cache_clear()  # built anew, not handed over
     twin = build_phantom(replace(_REQUEST, bleeding=False, index=5))
+    assert twin.anatomy is not phantom.anatomy
     assert twin.anatomy.hu.tobytes() == phantom.anatomy.hu.tobytes()
     assert twin.anatomy.grid.geometry == phantom.anatomy.grid.geometry
     assert twin.acquisition == phantom.acquisition
@@ -48,14 +51,26 @@ def test_twin_has_the_same_anatomy_bytes(phantom: Phantom) -> None:
 
 def test_another_lesion_mix_leaves_the_anatomy_unchanged(phantom: Phantom) -> None:
     """The natural mix draws other lesions into the very same head."""
+    _head.cache_clear()
     other = build_phantom(replace(_REQUEST, mode="natural"))
     assert other.plan != phantom.plan
     assert other.anatomy.hu.tobytes() == phantom.anatomy.hu.tobytes()
 
 
+def test_a_second_exam_has_its_own_bleeds_scanner_and_noise(phantom: Phantom) -> None:
+    """The same head, which neither exam writes to."""
+    before = phantom.anatomy.hu.tobytes()
+    second = build_phantom(replace(_REQUEST, exam=1, index=9))
+    assert second.plan != phantom.plan
+    assert second.acquisition != phantom.acquisition
+    images = [next(scan(exam))[0] for exam in (phantom, second)]
+    assert not np.array_equal(*images)
+    assert second.anatomy.hu.tobytes() == before == phantom.anatomy.hu.tobytes()
+
+
 def test_lesions_do_not_repeat_the_numbers_of_the_anatomy(phantom: Phantom) -> None:
     """The plan comes from the lesion stream; from the anatomy stream it would follow the age."""
-    assert phantom.plan == draw_plan(stream(77, 2), "training")
+    assert phantom.plan == draw_plan(stream(77, 2, 0), "training")
     assert phantom.plan != draw_plan(stream(77, 0), "training")
 
 
