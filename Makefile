@@ -4,6 +4,7 @@ UV_VERSION := 0.13.8
 UV := .tools/bin/uv
 PY := .venv/bin/python
 TRAIN_PROCESSES ?= 2
+FUZZ_SECONDS ?= 60
 
 # The store lives inside the checkout, so that a try-out leaves nothing in the home folder.
 export BENTOML_HOME ?= $(CURDIR)/.state/bentoml
@@ -14,7 +15,7 @@ export UV_PYTHON_DOWNLOADS := never
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup model serve test check test-packages train train-quick proto requirements \
-        compare card sample load e2e bento clean
+        compare card gate-docs sample bench-decode load e2e corpus fuzz bento clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,11 +76,24 @@ compare: setup ## Train every network on the same phantoms, small budgets, and w
 card: setup ## Regenerate docs/model-card.md from the committed manifest
 	$(PY) -m model_build card
 
+gate-docs: setup ## Regenerate docs/input-gate.md from the rules of the input gate
+	$(PY) -m deploy.gate_docs
+
 sample: setup ## Regenerate samples/synthetic_slice.dcm
 	$(PY) -m model_build sample samples/synthetic_slice.dcm
 
+bench-decode: setup ## CPU time of one slice in each transfer syntax, beside plain pydicom
+	$(PY) -m load_tests.decode_bench
+
 load: setup ## Short load test against a started service
 	$(PY) -m load_tests
+
+# With TARGET=HOST:HTTP_PORT:GRPC_PORT a running service of this machine is sent the files.
+corpus: $(if $(TARGET),setup,model) ## Send every file of CORPUS=DIR to the service, table of verdicts
+	@TARGET="$(TARGET)" $(PY) -m load_tests.corpus "$(CORPUS)" --classified "$(CLASSIFIED)"
+
+fuzz: setup ## Fuzz reader, gate and codecs for FUZZ_SECONDS (60), after their positive controls
+	@FUZZ_SECONDS="$(FUZZ_SECONDS)" $(PY) -m tests.fuzz
 
 requirements: $(UV) ## Regenerate service/requirements.txt from the lock
 	$(UV) export --frozen --no-default-groups --no-emit-project --no-hashes --no-header \

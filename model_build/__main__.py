@@ -11,6 +11,8 @@ python -m model_build compare --budget small  train every network, write one rep
 python -m model_build save --recipe cpu       copy the model folder into the BentoML store
 python -m model_build save --pretrained       the same with the weights of the repository
 python -m model_build card                    docs/model-card.md from the committed manifest
+python -m model_build gate-limits --heads DIR --others DIR
+                                              how many heads the content check would refuse
 python -m model_build sample PATH             write the sample slice of the repository
 """
 
@@ -32,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        getattr(commands, options.command)(options)
+        getattr(commands, options.command.replace("-", "_"))(options)
     except (ArtifactError, ValueError, FileNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -47,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_recipe(found.add_parser(name), name)
     _add_compare(found.add_parser("compare"))
     _add_inspect(found.add_parser("inspect"))
+    _add_gate_limits(found.add_parser("gate-limits"))
     found.add_parser("card")
     found.add_parser("sample").add_argument("path", type=Path)
     return parser
@@ -90,6 +93,14 @@ def _add_inspect(command: argparse.ArgumentParser) -> None:
     _add_data(command)
     command.add_argument("--limit", type=int, help="read at most so many slices")
     command.set_defaults(data="rsna")
+
+
+def _add_gate_limits(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--heads", type=Path, action="append", default=[], metavar="DIR")
+    command.add_argument("--others", type=Path, action="append", default=[], metavar="DIR")
+    command.add_argument("--series", type=int, default=20, help="phantom series to generate")
+    command.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
+    command.add_argument("--out", type=Path, help="JSON to write instead of the committed one")
 
 
 if __name__ == "__main__":

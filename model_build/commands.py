@@ -141,6 +141,15 @@ def card(options: Namespace) -> None:
     print(page.write())
 
 
+def gate_limits(options: Namespace) -> None:
+    """The content check on phantoms and on folders of DICOM files; `make gate-docs` shows it."""
+    from model_build import gate_limits as measuring
+
+    sets = measuring.measured(options.heads, options.others, options.series, options.workers)
+    measuring.write(sets, options.out or measuring.MEASURED)
+    print("\n".join(item.line() for item in sets))
+
+
 def recipe_of(options: Namespace) -> Recipe:
     """The recipe that was named, with what the command line changes of it."""
     from model_build.recipes import RECIPES

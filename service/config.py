@@ -15,6 +15,15 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 1024 * 1024
+# Pairs of thresholds of the input gate: the first must not be over the second.
+ORDERED: tuple[tuple[str, str], ...] = (
+    ("kvp_lowest", "kvp_min"),
+    ("kvp_min", "kvp_max"),
+    ("kvp_max", "kvp_highest"),
+    ("thickness_min_mm", "thickness_max_mm"),
+    ("spacing_min_mm", "spacing_max_mm"),
+    ("max_tilt_deg", "max_off_axis_deg"),
+)
 
 
 def available_cores() -> int:
@@ -54,6 +63,75 @@ class Settings(BaseSettings):
     max_slice_bytes: int = Field(
         default=4 * MIB, ge=1024, le=256 * MIB, description="Largest single DICOM object, bytes"
     )
+    max_object_bytes: int = Field(
+        default=64 * MIB,
+        ge=1024,
+        le=1024 * MIB,
+        description="Largest single multi-frame DICOM object, bytes",
+    )
+    max_inflated_bytes: int = Field(
+        default=4 * MIB,
+        ge=1024,
+        le=1024 * MIB,
+        description="Largest data set after inflating the deflated syntax, bytes",
+    )
+    max_elements: int = Field(
+        default=4096, ge=64, le=1_000_000, description="Most elements and items of one object"
+    )
+    max_frame_elements: int = Field(
+        default=1024, ge=64, le=65536, description="Most elements that describe one frame"
+    )
+    max_depth: int = Field(default=16, ge=1, le=1024, description="Deepest nesting of sequences")
+    max_header_bytes: int = Field(
+        default=MIB // 2,
+        ge=1024,
+        le=64 * MIB,
+        description="Most bytes in front of the pixels, without functional groups",
+    )
+    max_fragments: int = Field(
+        default=64, ge=1, le=65536, description="Most fragments of one compressed frame"
+    )
+    max_frames: int = Field(
+        default=128, ge=1, le=4096, description="Most frames of one object; each takes a place"
+    )
+    min_matrix: int = Field(default=64, ge=2, le=512, description="Fewest rows or columns, pixels")
+    max_matrix: int = Field(
+        default=1024, ge=512, le=4096, description="Most rows or columns, pixels"
+    )
+    contrast: Literal["skip", "warn"] = Field(
+        default="skip", description="What a named contrast agent leads to"
+    )
+    lossy: Literal["warn", "refuse"] = Field(
+        default="warn", description="What lossy compressed pixels lead to"
+    )
+    content: Literal["skip", "warn"] = Field(
+        default="skip", description="What a picture that cannot be a head leads to"
+    )
+    max_tilt_deg: float = Field(
+        default=30.0, ge=0, le=60, description="Warn beyond this angle to the axial plane, degrees"
+    )
+    max_off_axis_deg: float = Field(
+        default=36.87, ge=0, le=60, description="Skip beyond this angle to the axial plane, degrees"
+    )
+    kvp_lowest: float = Field(default=70.0, ge=0, description="Skip below this tube voltage, kV")
+    kvp_highest: float = Field(default=150.0, ge=0, description="Skip above this tube voltage, kV")
+    kvp_min: float = Field(default=100.0, ge=0, description="Warn below this tube voltage, kV")
+    kvp_max: float = Field(default=140.0, ge=0, description="Warn above this tube voltage, kV")
+    thickness_min_mm: float = Field(
+        default=0.5, ge=0, description="Warn below this slice thickness, mm"
+    )
+    thickness_max_mm: float = Field(
+        default=10.0, ge=0, description="Warn above this slice thickness, mm"
+    )
+    spacing_min_mm: float = Field(
+        default=0.3, ge=0, description="Warn below this pixel spacing, mm"
+    )
+    spacing_max_mm: float = Field(
+        default=0.75, ge=0, description="Warn above this pixel spacing, mm"
+    )
+    min_age_years: float = Field(
+        default=18.0, ge=0, le=150, description="Warn below this age, years"
+    )
     max_request_bytes: int = Field(
         default=64 * MIB,
         ge=1024,
@@ -92,7 +170,15 @@ class Settings(BaseSettings):
             raise ValueError("ICH_MAX_QUEUE must be at least ICH_MAX_FILES")
         if self.max_request_bytes < self.max_slice_bytes:
             raise ValueError("ICH_MAX_REQUEST_BYTES must be at least ICH_MAX_SLICE_BYTES")
+        for low, high in ORDERED:
+            if getattr(self, low) > getattr(self, high):
+                raise ValueError(f"ICH_{low.upper()} must not be over ICH_{high.upper()}")
         return self
+
+    @property
+    def largest_object_bytes(self) -> int:
+        """The longest DICOM object of any kind, bytes; the decoder tells the kinds apart."""
+        return max(self.max_slice_bytes, self.max_object_bytes)
 
     @property
     def decode_worker_count(self) -> int:

@@ -1,8 +1,9 @@
 """Pipeline: the slice use case, bytes in, calibrated probabilities out, for both transports.
 
-uploads ─> admit (all or none) ─> per slice, concurrently:
-    decode pool: bytes -> gate -> HU ─┬─ REJECT | SKIP ─> verdict
-                                      └─> batcher ─> logits ─> calibration ─> findings
+uploads ─> admit (all or none) ─> per upload, concurrently:
+    decode pool: bytes -> frames (mostly one) ─> per frame, concurrently:
+        gate -> HU ─┬─ REJECT | SKIP ─> verdict
+                    └─> batcher ─> logits ─> calibration ─> findings
 ─> in the order of the request ─> Classification | NothingClassified
 
 `timings_ms` says for how long at least one slice of the request was in a stage: `receive` (as the
@@ -16,7 +17,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -30,14 +32,12 @@ from service.errors import (
     DeadlineExceeded,
     EmptyRequest,
     EngineFailure,
-    ServiceError,
     TooLarge,
     TooManySlices,
     ensure_classified,
 )
 from service.types import (
     LABELS,
-    Action,
     Classification,
     Decoded,
     Decoder,
@@ -46,8 +46,8 @@ from service.types import (
     SliceResult,
     Status,
     Upload,
-    Violation,
 )
+from service.verdicts import as_violation, blocking, refused
 
 # Start and end, s, of the clock of loop.time(); uvloop's own reading of it has whole ms only.
 Span = tuple[float, float]
@@ -141,35 +141,55 @@ class Pipeline:
         try:
             async with asyncio.timeout_at(deadline), asyncio.TaskGroup() as group:
                 tasks = [
-                    group.create_task(self._score_one(index, upload, admission, deadline))
+                    group.create_task(self._score_upload(index, upload, admission, deadline))
                     for index, upload in enumerate(uploads)
                 ]
         except TimeoutError as error:
             raise DeadlineExceeded from error
         except ExceptionGroup as failures:
-            raise failures.exceptions[0] from None
+            raise _first(failures) from None
+        return [scoring for task in tasks for scoring in task.result()]
+
+    async def _score_upload(
+        self, index: int, upload: Upload, admission: Admission, deadline: float
+    ) -> list[_Scoring]:
+        """Take one object through decode and its frames through forwards."""
+        started = time.monotonic()
+        if len(upload.body) > self._settings.largest_object_bytes:
+            admission.forgo()
+            oversized = Decoded(Identity(), None, (as_violation(TooLarge()),))
+            return [_Scoring(refused(index, upload, oversized), {})]
+        decoded = await self._decoder.decode(upload.body, deadline - started)
+        score = partial(self._score_frame, index, upload, admission, deadline, started)
+        if not decoded.further:
+            return [await score(decoded)]
+        admission.grow(len(decoded.further))
+        async with asyncio.TaskGroup() as group:
+            frames = (decoded, *decoded.further)
+            tasks = [group.create_task(score(frame)) for frame in frames]
         return [task.result() for task in tasks]
 
-    async def _score_one(
-        self, index: int, upload: Upload, admission: Admission, deadline: float
+    async def _score_frame(
+        self,
+        index: int,
+        upload: Upload,
+        admission: Admission,
+        deadline: float,
+        started: float,
+        decoded: Decoded,
     ) -> _Scoring:
-        """Take one slice through decode and forward; its own faults become its own result."""
-        started = time.monotonic()
-        if len(upload.body) > self._settings.max_slice_bytes:
-            admission.forgo()
-            oversized = Decoded(Identity(), None, (_as_violation(TooLarge()),))
-            return _Scoring(_refused(index, upload, oversized), {})
-        decoded = await self._decoder.decode(upload.body, deadline - started)
+        """Take one image through its forward; its own faults become its own result."""
         queued = time.monotonic()
         spans = {"decode": (started, queued)}
-        if decoded.slice_hu is None or _blocking(decoded.violations):
+        if decoded.slice_hu is None or blocking(decoded.violations):
             admission.forgo()
-            return _Scoring(_refused(index, upload, decoded), spans)
+            return _Scoring(refused(index, upload, decoded), spans)
         try:
             scored = await admission.submit(decoded.slice_hu, deadline)
         except EngineFailure as error:
-            failed = Decoded(decoded.identity, None, (*decoded.violations, _as_violation(error)))
-            return _Scoring(_refused(index, upload, failed), spans)
+            faults = (*decoded.violations, as_violation(error))
+            failed = replace(decoded, slice_hu=None, violations=faults)
+            return _Scoring(refused(index, upload, failed), spans)
         forward = queued + scored.queue_s
         spans |= {"queue": (queued, forward), "infer": (forward, forward + scored.infer_s)}
         return _Scoring(self._classified(index, upload, decoded, scored), spans)
@@ -191,30 +211,16 @@ class Pipeline:
             any_consistent=bool(probabilities[-1] >= probabilities[:-1].max()),
             window=decoded.slice_hu.window if decoded.slice_hu else None,
             warnings=decoded.violations,
+            frame=decoded.frame,
         )
 
 
-def _refused(index: int, upload: Upload, decoded: Decoded) -> SliceResult:
-    """The answer for a slice without probabilities."""
-    errors = _blocking(decoded.violations) or (_as_violation(EngineFailure()),)
-    rejected = any(error.action is Action.REJECT for error in errors)
-    return SliceResult(
-        index=index,
-        name=upload.name,
-        identity=decoded.identity,
-        status=Status.REJECTED if rejected else Status.SKIPPED,
-        warnings=tuple(item for item in decoded.violations if item not in errors),
-        errors=errors,
-    )
-
-
-def _blocking(violations: Iterable[Violation]) -> tuple[Violation, ...]:
-    return tuple(item for item in violations if item.action in (Action.REJECT, Action.SKIP))
-
-
-def _as_violation(error: ServiceError) -> Violation:
-    """A failure of one slice, in the form in which the gate reports its own."""
-    return Violation(error.code, Action.REJECT, error.message, error.kind)
+def _first(failures: ExceptionGroup[Exception]) -> Exception:
+    """The first failure, however many task groups it came through."""
+    failure: Exception = failures
+    while isinstance(failure, ExceptionGroup):
+        failure = failure.exceptions[0]
+    return failure
 
 
 def _stage_seconds(scorings: Sequence[_Scoring]) -> dict[str, float]:

@@ -94,11 +94,19 @@ class HuSlice:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What decode and gate say of one upload. `slice_hu` is None when it cannot be scored."""
+    """What decode and gate say of one image. `slice_hu` is None when it cannot be scored.
+
+    `frame` is the number from 1 of one of the `frames` of a multi-frame object; None, and 1 frame,
+    for what is said of an object as a whole. `further` are the verdicts on the frames behind the
+    first, on the verdict of the first.
+    """
 
     identity: Identity
     slice_hu: HuSlice | None
     violations: tuple[Violation, ...] = ()
+    frame: int | None = None
+    frames: int = 1
+    further: tuple[Decoded, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +133,7 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class SliceResult:
-    """The answer for one upload, in the order of the request."""
+    """The answer for one image: upload `index` from 0, and of several frames `frame` from 1."""
 
     index: int
     name: str | None
@@ -137,6 +145,7 @@ class SliceResult:
     window: DefaultWindow | None = None
     warnings: tuple[Violation, ...] = ()
     errors: tuple[Violation, ...] = ()
+    frame: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,4 +173,7 @@ class Decoder(Protocol):
     """The decode pool as the pipeline sees it."""
 
     async def decode(self, body: bytes | memoryview, timeout_s: float) -> Decoded:
-        """Parse, check and convert one object; a bad one is a `Decoded` with violations."""
+        """Parse, check and convert one object; a bad one is a `Decoded` with violations.
+
+        The frames of a multi-frame object behind the first are its `further`.
+        """

@@ -14,7 +14,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from fastapi import FastAPI
 from service import metrics
 from service.artifact import ArtifactError
 from service.config import MIB, Settings
-from service.dicom.limits import Caps
+from service.dicom.limits import Caps, Thresholds
 from service.dicom.pool import DecodePool
 from service.engine.batcher import Batcher
 from service.pipeline import Pipeline
@@ -49,6 +49,17 @@ class FoundModel:
 
     folder: Path
     tag: str
+
+
+def caps_of(settings: Settings) -> Caps:
+    """The caps and thresholds of the decode processes; their settings have the same names."""
+    given = settings.model_dump()
+    limits = Thresholds(**{item.name: given[item.name] for item in fields(Thresholds)})
+    # An object with more frames than the queue has places could never be admitted.
+    given["max_frames"] = min(settings.max_frames, settings.max_queue)
+    others = {"max_bytes", "thresholds", "lenient_uids"}
+    named = {item.name: given[item.name] for item in fields(Caps) if item.name not in others}
+    return Caps(max_bytes=settings.max_slice_bytes, thresholds=limits, **named)
 
 
 class Worker:
@@ -130,7 +141,7 @@ class Worker:
             settings.decode_worker_count,
             settings.decode_timeout_s,
             settings.decode_memory_mib * MIB,
-            Caps(max_bytes=settings.max_slice_bytes),
+            caps_of(settings),
             metrics.record_decoder_restart,
         )
         await self._decoder.start()

@@ -28,12 +28,16 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from load_tests import transcode
+
 IMPLICIT = str(ImplicitVRLittleEndian)
 EXPLICIT = str(ExplicitVRLittleEndian)
 DEFLATED = str(DeflatedExplicitVRLittleEndian)
 BIG_ENDIAN = str(ExplicitVRBigEndian)
 RLE = str(RLELossless)
-SYNTAXES = (IMPLICIT, EXPLICIT, DEFLATED, BIG_ENDIAN, RLE)
+SYNTAXES = (IMPLICIT, EXPLICIT, DEFLATED, BIG_ENDIAN, RLE)  # those that pydicom alone can write
+LOSSLESS = (*SYNTAXES, *transcode.LOSSLESS)
+LOSSY = tuple(transcode.LOSSY)
 
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 UID_ROOT = "2.25.4711"
@@ -157,7 +161,8 @@ def make_ct_slice(
 
     Args:
         pixels: stored values (rows, columns); default: `head_hu(512, seed)` + 1024, 12 bit.
-        transfer_syntax: UID; RLE is compressed for real, unknown ones are only declared.
+        transfer_syntax: UID; compressed ones are compressed for real, unknown ones only declared.
+            JPEG Baseline has 8 bits, so the slice is stored in steps of 16 HU there.
         seed: other noise, SOP Instance UID, position and instance number.
         preamble: False leaves out the 128 bytes, `DICM` and the file meta group.
         fields: DICOM keyword = value, `DROP`, or bytes written raw (for broken values).
@@ -173,6 +178,13 @@ def make_ct_slice(
         return _write(ds, meta, preamble=preamble)
 
 
+def _compress(ds: Dataset, transfer_syntax: str) -> None:
+    """Compress the pixels, unless a test has broken what describes them."""
+    size = ds.get("Rows", 0) * ds.get("Columns", 0) * 2
+    if size == len(ds.PixelData) and "PixelRepresentation" in ds and "BitsStored" in ds:
+        transcode.compress(ds, transfer_syntax)
+
+
 def _write(ds: Dataset, meta: FileMetaDataset, *, preamble: bool) -> bytes:
     """Encode a little endian data set as its file meta group says."""
     transfer_syntax = str(meta.TransferSyntaxUID)
@@ -180,11 +192,13 @@ def _write(ds: Dataset, meta: FileMetaDataset, *, preamble: bool) -> bytes:
         ds.file_meta = FileMetaDataset()
         ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         ds.compress(RLELossless, generate_instance_uid=False)
+    elif transfer_syntax in transcode.ENCODERS and "PixelData" in ds:
+        _compress(ds, transfer_syntax)
     elif transfer_syntax == BIG_ENDIAN and "PixelData" in ds:
         ds.PixelData = np.frombuffer(ds.PixelData, "<u2").astype(">u2").tobytes()
     ds.file_meta = meta
     buffer = io.BytesIO()
-    if transfer_syntax in SYNTAXES and preamble:
+    if transfer_syntax in (*LOSSLESS, *LOSSY) and preamble:
         dcmwrite(buffer, ds, enforce_file_format=True)
         return buffer.getvalue()
     del ds.file_meta

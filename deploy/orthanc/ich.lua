@@ -159,6 +159,7 @@ end
 local function kept_slice(id, slice)
   local kept = {
     instance = id,
+    frame = slice['frame'],
     status = slice['status'],
     findings = slice['findings'] or {},
     errors = codes(slice['errors']),
@@ -233,15 +234,26 @@ local function classify_chunk(files, answer)
     return nil, body == '' and is_ready()
   end
   local parsed = ParseJson(body)
-  if type(parsed) ~= 'table' or #(parsed['slices'] or {}) ~= #files then
+  if type(parsed) ~= 'table' then
+    return nil, false
+  end
+  -- A multi-frame file has a verdict for each of its frames, all with the index of the file.
+  local slices, answered = {}, 0
+  for position, verdict in ipairs(parsed['slices'] or {}) do
+    local file = files[verdict['index'] + 1]
+    if file == nil then
+      return nil, false
+    end
+    if position == 1 or verdict['index'] ~= parsed['slices'][position - 1]['index'] then
+      answered = answered + 1
+    end
+    slices[position] = kept_slice(file.id, verdict)
+  end
+  if answered ~= #files then
     return nil, false
   end
   answer.model = parsed['model']
   answer.requests[#answer.requests + 1] = parsed['request_id']
-  local slices = {}
-  for position, file in ipairs(files) do
-    slices[position] = kept_slice(file.id, parsed['slices'][position])
-  end
   return slices, false
 end
 

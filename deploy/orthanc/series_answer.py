@@ -131,7 +131,8 @@ def classify(service: Server, files: Sequence[tuple[str, bytes]]) -> dict[str, A
         raise NoAnswer("not JSON") from error
     if status != 200:
         raise Refused(str(answer.get("code", status)))
-    if len(answer.get("slices", ())) != len(files):
+    # A multi-frame file has a verdict for each of its frames, all with the index of the file.
+    if {verdict["index"] for verdict in answer.get("slices", ())} != set(range(len(files))):
         raise NoAnswer("incomplete answer")
     return dict(answer)
 
@@ -139,6 +140,8 @@ def classify(service: Server, files: Sequence[tuple[str, bytes]]) -> dict[str, A
 def kept_slice(instance: str, verdict: dict[str, Any]) -> dict[str, Any]:
     """The part of one slice's verdict that is worth a place in the archive."""
     kept: dict[str, Any] = {"instance": instance, "status": verdict["status"]}
+    if verdict.get("frame") is not None:
+        kept["frame"] = verdict["frame"]
     kept["findings"] = verdict.get("findings") or []
     for group in ("errors", "warnings"):
         kept[group] = [violation["code"] for violation in verdict.get(group) or []]
@@ -196,8 +199,8 @@ def answer_for(orthanc: Server, service: Server, series: str, most: int) -> dict
             continue
         kept["model"] = answer["model"]
         kept["requests"].append(answer["request_id"])
-        for (instance, _), verdict in zip(files, answer["slices"], strict=True):
-            kept["slices"].append(kept_slice(instance, verdict))
+        for verdict in answer["slices"]:
+            kept["slices"].append(kept_slice(files[verdict["index"]][0], verdict))
     # A group is refused as a whole only when none of its slices could be scored.
     kept["status"] = "classified" if kept["requests"] else "refused"
     return kept | summarise(kept["slices"])

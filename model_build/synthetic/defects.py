@@ -7,20 +7,25 @@ Never part of a training set. `decoder_failed` and `decode_timeout` are no prope
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import pydicom
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import UID
 
 from model_build.synthetic import storage
 from model_build.synthetic.dicom_edit import Change, edited, put, set_stored, stored
-from model_build.synthetic.dicom_writer import compress_rle
+from model_build.synthetic.dicom_writer import compress_rle, to_bytes
+from model_build.synthetic.multi_frame import ENHANCED_CT, enhanced
 
 _MIB = 1024 * 1024
 _PRIVATE = (0x0009, 0x0010)
-_JPEG_LOSSLESS = "1.2.840.10008.1.2.4.70"
+_JPIP = "1.2.840.10008.1.2.4.94"  # pixels behind a URL, which nobody follows
+_ROWS, _SLOPE = b"\x28\x00\x10\x00", b"\x28\x00\x53\x10"  # tags in little endian
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 
@@ -116,7 +121,36 @@ def _long_header(dataset: Dataset) -> None:
 
 
 def _refused_syntax(dataset: Dataset) -> None:
-    dataset.file_meta.TransferSyntaxUID = UID(_JPEG_LOSSLESS)
+    dataset.file_meta.TransferSyntaxUID = UID(_JPIP)
+
+
+def _noise(dataset: Dataset) -> None:
+    values = np.random.default_rng(1).integers(24, 3000, (dataset.Rows, dataset.Columns))
+    set_stored(dataset, values)
+
+
+def _undivided(body: bytes) -> bytes:
+    """Two frames in one fragment, and no table that tells where the second begins."""
+    slices = [pydicom.dcmread(io.BytesIO(body)) for _ in range(2)]
+    made = enhanced(slices)
+    compress_rle(made)
+    made["PixelData"].value = encapsulate([b"".join(_parts(made))], has_bot=False)
+    return to_bytes(made)
+
+
+def _parts(dataset: Dataset) -> list[bytes]:
+    return list(generate_frames(dataset.PixelData, number_of_frames=int(dataset.NumberOfFrames)))
+
+
+def _replaced(body: bytes, tag: bytes, vr: bytes) -> bytes:
+    """The element of that tag written as another VR of the same header form."""
+    at = body.index(tag) + len(tag)
+    return body[:at] + vr + body[at + 2 :]
+
+
+def _rows_twice(body: bytes) -> bytes:
+    at = body.index(_ROWS + b"US")
+    return body[: at + 10] + body[at : at + 10] + body[at + 10 :]
 
 
 OBJECT_DEFECTS: tuple[Defect, ...] = (
@@ -151,18 +185,26 @@ OBJECT_DEFECTS: tuple[Defect, ...] = (
     _fields("kvp_60", "kvp_implausible", KVP="60"),
     _fields("kvp_80", "kvp_range", KVP="80"),
     _fields("thickness_12", "thickness", SliceThickness="12"),
-    _fields("spacing_0_9", "pixel_spacing", PixelSpacing=[0.9, 0.9]),
+    _fields("spacing_0_28", "pixel_spacing", PixelSpacing=[0.28, 0.28]),
     _fields("edge_kernel", "kernel", ConvolutionKernel="H70h"),
     _fields("chest", "body_part", BodyPartExamined="CHEST"),
     _fields("age_9", "paediatric", PatientAge="009Y"),
     _fields("burned_in", "burned_in", BurnedInAnnotation="YES"),
     _fields("monochrome1", "monochrome1", PhotometricInterpretation="MONOCHROME1"),
+    _fields("once_lossy", "lossy_compression", LossyImageCompression="01"),
     _fields("no_window", "default_window_substituted", WindowWidth=None),
     _fields("window_width_0", "default_window_substituted", WindowWidth="0"),
     _dataset("overlay_bits", "fix_bits", _overlay_bits),
     _dataset("wraparound", "fix_wraparound", _wrapped),
     _dataset("raw_padding", "fix_padding", _raw_padding),
-    _dataset("jpeg_lossless", "transfer_syntax", _refused_syntax),
+    _dataset("noise", "not_head_like", _noise),
+    _fields("shifted", "content_unusual", RescaleIntercept="-1060"),
+    _fields("no_groups", "functional_groups", SOPClassUID=ENHANCED_CT),
+    _fields("many_frames", "frame_limit", SOPClassUID=ENHANCED_CT, NumberOfFrames="129"),
+    Defect("undivided", "frame_offsets", _undivided),
+    Defect("slope_as_text", "wrong_vr", lambda body: _replaced(body, _SLOPE, b"LO")),
+    Defect("rows_twice", "tag_order", _rows_twice),
+    _dataset("jpip", "transfer_syntax", _refused_syntax),
     _dataset("broken_run", "pixel_corrupt", _broken_run),
     _dataset("inflates", "inflate_limit", _inflates),
     _dataset("long_header", "header_limit", _long_header),

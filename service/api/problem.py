@@ -70,7 +70,8 @@ def problem_of(error: ServiceError, request_id: str) -> Problem:
             for item in slices
             for violation in (*item.errors, *item.warnings)
         ],
-        slices=[SliceAnswer.of(item) for item in slices],
+        # The client knows its file names; a problem is logged by proxies that must not.
+        slices=[SliceAnswer.of(item).model_copy(update={"file_name": None}) for item in slices],
     )
 
 

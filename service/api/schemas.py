@@ -105,9 +105,9 @@ class SliceViolation(GateViolation):
 
 
 class SliceAnswer(_Answer):
-    """The answer for one object, at its position in the request."""
+    """The answer for one image: an object, or one frame of a multi-frame object."""
 
-    index: int = Field(ge=0)
+    index: int = Field(ge=0, description="Position of its object in the request, from 0")
     file_name: str | None = Field(description="As sent, at most 255 characters")
     sop_instance_uid: str | None
     series_instance_uid: str | None
@@ -121,6 +121,9 @@ class SliceAnswer(_Answer):
     window: Window | None
     warnings: list[GateViolation]
     errors: list[GateViolation]
+    frame: int | None = Field(
+        None, ge=1, description="Number of the frame, from 1; null unless the object has several"
+    )
 
     @classmethod
     def of(cls, item: SliceResult) -> Self:
@@ -128,6 +131,7 @@ class SliceAnswer(_Answer):
         scores = item.probabilities
         return cls(
             index=item.index,
+            frame=item.frame,
             file_name=item.name,
             sop_instance_uid=item.identity.sop_instance_uid or None,
             series_instance_uid=item.identity.series_instance_uid or None,
@@ -157,7 +161,9 @@ class ClassifyAnswer(_Answer):
 
     request_id: str = Field(examples=["5f0c6a2e9d1b4c7e8a3f"])
     model: Model
-    slices: list[SliceAnswer] = Field(description="In the order of the request")
+    slices: list[SliceAnswer] = Field(
+        description="In the order of the request; the frames of an object follow each other"
+    )
     timings_ms: Timings
 
     @classmethod

@@ -53,7 +53,7 @@ async def read_uploads(request: Request, settings: Settings) -> list[Upload]:
         parameters.get(b"boundary", b""),
         form=kind == FORM,
         max_parts=settings.max_files,
-        max_part_bytes=settings.max_slice_bytes,
+        max_part_bytes=settings.largest_object_bytes,
     )
     async for chunk in request.stream():
         collector.feed(chunk)

@@ -18,10 +18,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from service.dicom.limits import Caps
-from service.dicom.slot import TOKEN, Slot
+from service.dicom.slot import ORDER, TOKEN, Slot
 from service.types import Decoded
 
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+_STEP_BYTES = 1024 * 1024  # copied in one go, within a millisecond or two
 _INHERITED = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "VIRTUAL_ENV", "TMPDIR")
 
 
@@ -55,6 +56,7 @@ class Child:
         self._channel = channel
         self._slot = slot
         self._serial = 0
+        self._body_bytes = 0
         self._answer: asyncio.Future[int] | None = None
         self._on_death: Callable[[Child], None] | None = None
 
@@ -67,9 +69,9 @@ class Child:
         """
         limits = {"caps": asdict(caps), "memory_bytes": memory_bytes, "alarm_s": alarm_s}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        descriptor = Slot.create(caps.max_bytes)
+        descriptor = Slot.create(caps.longest_bytes)
         try:
-            slot = Slot(descriptor, caps.max_bytes)
+            slot = Slot(descriptor, caps.longest_bytes)
             ours.setblocking(False)
             arguments = [str(theirs.fileno()), str(descriptor), json.dumps(limits)]
             process = subprocess.Popen(  # noqa: S603 - our own module, no shell
@@ -108,16 +110,39 @@ class Child:
             self._answer = None
         self._on_death = on_death
 
-    async def decode(self, body: bytes | memoryview) -> Decoded:
-        """Have one object decoded; one at a time.
+    async def decode(self, body: bytes | memoryview, frame: int) -> Decoded:
+        """Have one object decoded from that frame on; one object at a time.
 
         Raises:
             ChildDied: the process ended, or its verdict cannot be read.
         """
+        self._body_bytes = len(body)
+        view = memoryview(body)
+        for start in range(0, len(body), _STEP_BYTES):
+            if start:
+                await asyncio.sleep(0)  # a long object must not hold the event loop
+            if self.dead:
+                raise ChildDied(untouched=True)
+            self._slot.put_body(view[start : start + _STEP_BYTES], start)
+        return await self._ask(len(body), frame)
+
+    async def next_frame(self) -> Decoded:
+        """Have the next frame of the same object decoded.
+
+        Raises:
+            ChildDied: as `decode`.
+        """
+        return await self._ask(0, 0)
+
+    def release(self) -> None:
+        """Give back the memory of a long object, once none of its frames is wanted any more."""
+        self._slot.forget_body(self._body_bytes)
+
+    async def _ask(self, length: int, frame: int) -> Decoded:
         self._serial += 1
         self._answer = asyncio.get_running_loop().create_future()
         try:
-            self._channel.send(TOKEN.pack(self._serial, self._slot.put_body(body)))
+            self._channel.send(ORDER.pack(self._serial, length, frame))
             return self._slot.take_decoded(await self._answer)
         except Exception as error:  # end of the process, a bad verdict: it is of no more use
             raise ChildDied(untouched=not self._began) from error

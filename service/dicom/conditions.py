@@ -1,7 +1,8 @@
-"""Conditions: what each rule of the gate looks at. Pure functions of the parsed object.
+"""Conditions: what each rule of the gate looks at in the text and number elements.
 
-Each answers one question with True when its rule is broken. An element that is absent breaks a
-rule only where the rule says so; thresholds are those of the input-gate table.
+Pure functions of the parsed object (or frame); each answers True when its rule is broken. An
+element that is absent breaks a rule only where the rule says so. The first line of each is the
+"when" of its row in docs/input-gate.md; what the pixel module says is in `pixel_conditions`.
 """
 
 from __future__ import annotations
@@ -9,19 +10,16 @@ from __future__ import annotations
 import math
 import re
 
+from service.dicom.header import CT_CLASSES, ENHANCED_CT
 from service.dicom.limits import Caps
 from service.dicom.reader import Parsed
-from service.types import SLICE_SIZE
 
-CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
-ENHANCED_CT = frozenset((f"{CT_IMAGE}.1", f"{CT_IMAGE}.2"))
-CT_CLASSES = ENHANCED_CT | {CT_IMAGE}
-
-# Values of ImageType (0008,0008) that mark a scout or an image computed from others (PS3.3
-# C.8.2.1.1.1 and C.8.15.3; vendors write them as words of the third and later values).
+# Values of ImageType and FrameType (0008,0008 and 9007) that mark a scout or an image computed
+# from others (PS3.3 C.8.2.1.1.1 and C.8.16.1; vendors write them as words of later values).
 _NOT_A_SLICE = frozenset(
     {"LOCALIZER", "SECONDARY", "SURVIEW", "MPR", "REFORMATTED", "MIP", "MINIP", "MINMIP"}
     | {"VRT", "3D", "VMI", "MONOENERGETIC", "MONO", "IODINE", "VNC", "VIRTUAL"}
+    | {"MAXIMUM", "MINIMUM", "SUBTRACTION", "QUANTITY", "CBF", "CBV", "MTT", "TTP"}
 )
 _NO_AGENT = frozenset(
     {"NONE", "NO", "N", "NIL", "NA", "N/A", "0", "NON", "NON-CONTRAST", "WITHOUT", "W/O"}
@@ -31,6 +29,10 @@ _CONTRAST = re.compile(r"CONTRAST|\bCC\b|\bCTA\b|ANGIO|\bC\+|\+C\b|\bPOST\b|\bCT
 _NO_CONTRAST = re.compile(r"(WITHOUT|W/O|\bWO\b|\bNON?\b|\bUN)[\s_-]*(IV[\s_-]*)?CONTRAST")
 _SHARP_KERNEL = re.compile(r"^[HJ][A-Z]?[67]\d|BONE|EDGE|LUNG|^FC[38]\d")
 _HEAD = re.compile(r"HEAD|BRAIN|SKULL|CRAN|CEREB|NEURO|KOPF|SCH(A|AE)DEL")
+_ELSEWHERE = re.compile(
+    r"CHEST|THORA|LUNG|ABDOM|PELVI|SPINE|LUMBAR|CERVICAL|NECK|HEART|CARDIAC|KNEE|HIP\b|SHOULDER"
+)
+_EMPTY_BYTES = 8  # a delimiter, or one empty item
 _AGE = re.compile(r"(\d{1,3})([DWMY])", re.ASCII)
 
 
@@ -53,9 +55,9 @@ def not_a_slice(parsed: Parsed, _: Caps) -> bool:
 
 
 def multi_frame(parsed: Parsed, _: Caps) -> bool:
-    """More than one frame, or a class that is multi-frame by definition."""
+    """NumberOfFrames is not 1 in a class that has one frame."""
     frames = parsed.header.number("NumberOfFrames")
-    return (frames is not None and frames != 1) or (parsed.header.uid("SOPClassUID") in ENHANCED_CT)
+    return frames not in (None, 1.0) and parsed.header.uid("SOPClassUID") not in ENHANCED_CT
 
 
 def _axial_cosine(parsed: Parsed) -> float:
@@ -70,20 +72,25 @@ def _axial_cosine(parsed: Parsed) -> float:
     return abs(normal[2]) / length if 0.9 < length < 1.1 else 0.0
 
 
-def not_axial(parsed: Parsed, _: Caps) -> bool:
-    """Plane more than 36.9 degrees off axial, or unknown."""
-    return _axial_cosine(parsed) < 0.8
+def _off_axis_deg(parsed: Parsed) -> float:
+    return math.degrees(math.acos(min(1.0, _axial_cosine(parsed))))
 
 
-def tilted(parsed: Parsed, _: Caps) -> bool:
-    """Plane 30 to 36.9 degrees off axial: beyond what gantries tilt."""
-    return 0.8 <= _axial_cosine(parsed) < math.cos(math.radians(30.0))
+def not_axial(parsed: Parsed, caps: Caps) -> bool:
+    """Orientation absent or no pair of unit vectors, or plane too far off axial."""
+    return _off_axis_deg(parsed) > caps.thresholds.max_off_axis_deg
+
+
+def tilted(parsed: Parsed, caps: Caps) -> bool:
+    """Plane further off axial than gantries tilt, but not so far that it is skipped."""
+    return _off_axis_deg(parsed) > caps.thresholds.max_tilt_deg and not not_axial(parsed, caps)
 
 
 def no_rescale(parsed: Parsed, _: Caps) -> bool:
-    """Slope or intercept absent or not finite, or slope 0."""
-    slope = parsed.header.number("RescaleSlope")
-    return not slope or parsed.header.number("RescaleIntercept") is None
+    """Slope or intercept absent, not one finite number, or slope 0."""
+    slope = parsed.header.numbers("RescaleSlope") or ()
+    intercept = parsed.header.numbers("RescaleIntercept") or ()
+    return len(slope) != 1 or len(intercept) != 1 or slope[0] == 0.0
 
 
 def rescale_not_hu(parsed: Parsed, _: Caps) -> bool:
@@ -91,60 +98,23 @@ def rescale_not_hu(parsed: Parsed, _: Caps) -> bool:
     return parsed.header.text("RescaleType").upper() not in ("", "HU")
 
 
-def monochrome1(parsed: Parsed, _: Caps) -> bool:
-    """Shown inverted; the Hounsfield units are not."""
-    return parsed.header.text("PhotometricInterpretation").upper() == "MONOCHROME1"
-
-
-def wrong_layout(parsed: Parsed, _: Caps) -> bool:
-    """Not one 16-bit monochrome sample with its bits at the low end (PS3.3 C.7.6.3)."""
-    header = parsed.header
-    stored = header.word("BitsStored") or 0
-    return (
-        header.word("SamplesPerPixel") != 1
-        or header.word("BitsAllocated") != 16
-        or not 1 < stored <= 16
-        or header.word("HighBit") != stored - 1
-        or header.word("PixelRepresentation") not in (0, 1)
-        or header.text("PhotometricInterpretation").upper() not in ("MONOCHROME1", "MONOCHROME2")
-    )
-
-
-def matrix_over_caps(parsed: Parsed, caps: Caps) -> bool:
-    """Rows or columns absent or outside the caps."""
-    sides = (parsed.header.word("Rows") or 0, parsed.header.word("Columns") or 0)
-    return not caps.min_matrix <= min(sides) <= max(sides) <= caps.max_matrix
-
-
-def matrix_not_square(parsed: Parsed, _: Caps) -> bool:
-    """A matrix with no defined mapping to 512 x 512."""
-    return parsed.header.word("Rows") != parsed.header.word("Columns")
-
-
-def matrix_not_512(parsed: Parsed, _: Caps) -> bool:
-    """A square matrix that has to be resampled."""
-    rows = parsed.header.word("Rows")
-    return rows == parsed.header.word("Columns") and rows not in (None, SLICE_SIZE)
-
-
-def pixel_length(parsed: Parsed, _: Caps) -> bool:
-    """Native pixel data missing, short or long; encapsulated pixel data without a fragment."""
-    if parsed.syntax is None:
-        return False  # refused already; how its pixels are laid out is unknown
-    if parsed.syntax.rle:
-        return not parsed.fragments
-    header = parsed.header
-    expected = int(header.number("NumberOfFrames") or 1)
-    for keyword in ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated"):
-        expected *= header.word(keyword) or 0
-    # Bits to bytes, padded to an even length (PS3.5 8.1.1).
-    return parsed.pixels is None or parsed.pixels.length != (expected // 8 + 1) // 2 * 2
-
-
-def contrast_agent(parsed: Parsed, _: Caps) -> bool:
-    """An agent is named, and the name is not a way of saying that there was none."""
+def _contrast(parsed: Parsed) -> bool:
     agent = parsed.header.text("ContrastBolusAgent").upper()
-    return bool(agent) and agent not in _NO_AGENT and not _NO_CONTRAST.search(agent)
+    named = bool(agent) and agent not in _NO_AGENT and not _NO_CONTRAST.search(agent)
+    # Enhanced CT lists the agents once and says for each frame whether they had arrived.
+    listed = parsed.header.length("ContrastBolusAgentSequence") > _EMPTY_BYTES
+    given = parsed.header.text("ContrastBolusAgentAdministered").upper() != "NO"
+    return named or (listed and given)
+
+
+def contrast_agent(parsed: Parsed, caps: Caps) -> bool:
+    """An agent is named, other than by a way of saying "none"; setting `contrast` is `skip`."""
+    return caps.thresholds.contrast == "skip" and _contrast(parsed)
+
+
+def contrast_tolerated(parsed: Parsed, caps: Caps) -> bool:
+    """The same while the setting `contrast` is `warn`."""
+    return caps.thresholds.contrast == "warn" and _contrast(parsed)
 
 
 def contrast_suspected(parsed: Parsed, _: Caps) -> bool:
@@ -157,30 +127,41 @@ def _outside(value: float | None, low: float, high: float) -> bool:
     return value is not None and not low <= value <= high
 
 
-def kvp_implausible(parsed: Parsed, _: Caps) -> bool:
-    """Tube voltage outside 70..150 kV; absent is no fault (RSNA 2019 has none)."""
-    return _outside(parsed.header.number("KVP"), 70.0, 150.0)
+def kvp_implausible(parsed: Parsed, caps: Caps) -> bool:
+    """Tube voltage that no CT scanner has; absent is no fault (RSNA 2019 has none)."""
+    limits = caps.thresholds
+    return _outside(parsed.header.number("KVP"), limits.kvp_lowest, limits.kvp_highest)
 
 
 def kvp_range(parsed: Parsed, caps: Caps) -> bool:
-    """Tube voltage plausible but outside 100..140 kV."""
-    return _outside(parsed.header.number("KVP"), 100.0, 140.0) and not kvp_implausible(parsed, caps)
+    """Tube voltage plausible but outside the range."""
+    limits = caps.thresholds
+    outside = _outside(parsed.header.number("KVP"), limits.kvp_min, limits.kvp_max)
+    return outside and not kvp_implausible(parsed, caps)
 
 
-def thickness(parsed: Parsed, _: Caps) -> bool:
-    """Slice thickness outside 0.5..10 mm."""
-    return _outside(parsed.header.number("SliceThickness"), 0.5, 10.0)
+def thickness(parsed: Parsed, caps: Caps) -> bool:
+    """Slice thickness outside the range; absent is no fault."""
+    limits = caps.thresholds
+    thick_mm = parsed.header.number("SliceThickness")
+    return _outside(thick_mm, limits.thickness_min_mm, limits.thickness_max_mm)
 
 
-def pixel_spacing(parsed: Parsed, _: Caps) -> bool:
-    """Pixel spacing outside 0.3..0.75 mm, unreadable, or not square."""
+def pixel_spacing(parsed: Parsed, caps: Caps) -> bool:
+    """Pixel spacing present but unreadable, or outside the range."""
     if not parsed.header.texts("PixelSpacing"):
         return False
+    limits = caps.thresholds
     spacing_mm = parsed.header.numbers("PixelSpacing")
     if spacing_mm is None or len(spacing_mm) != 2:
         return True
-    square = math.isclose(*spacing_mm, rel_tol=1e-3)
-    return not square or any(_outside(value, 0.3, 0.75) for value in spacing_mm)
+    return any(_outside(mm, limits.spacing_min_mm, limits.spacing_max_mm) for mm in spacing_mm)
+
+
+def pixel_not_square(parsed: Parsed, _: Caps) -> bool:
+    """Row and column spacing differ by more than a thousandth."""
+    spacing_mm = parsed.header.numbers("PixelSpacing") or ()
+    return len(spacing_mm) == 2 and not math.isclose(*spacing_mm, rel_tol=1e-3)
 
 
 def sharp_kernel(parsed: Parsed, _: Caps) -> bool:
@@ -195,13 +176,20 @@ def other_body_part(parsed: Parsed, _: Caps) -> bool:
     return bool(part) and not _HEAD.search(part)
 
 
-def paediatric(parsed: Parsed, _: Caps) -> bool:
-    """Age below 18 years (AS, PS3.5 6.2)."""
+def other_region(parsed: Parsed, _: Caps) -> bool:
+    """Series description or protocol name names another region, and not the head."""
+    names = ("SeriesDescription", "ProtocolName")
+    text = " ".join(parsed.header.text(name).upper() for name in names)
+    return bool(_ELSEWHERE.search(text)) and not _HEAD.search(text)
+
+
+def paediatric(parsed: Parsed, caps: Caps) -> bool:
+    """Age present and below the limit (AS, PS3.5 6.2)."""
     age = _AGE.fullmatch(parsed.header.text("PatientAge").upper())
     if age is None:
         return False
     years = int(age[1]) / {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}[age[2]]
-    return years < 18.0
+    return years < caps.thresholds.min_age_years
 
 
 def burned_in(parsed: Parsed, _: Caps) -> bool:

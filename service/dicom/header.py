@@ -15,6 +15,10 @@ from pydicom.datadict import tag_for_keyword
 from service.dicom.scan import Place
 from service.types import Identity
 
+CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
+ENHANCED_CT = frozenset((f"{CT_IMAGE}.1", f"{CT_IMAGE}.2"))  # the latter is Legacy Converted
+CT_CLASSES = ENHANCED_CT | {CT_IMAGE}
+
 # Identity and class, what was scanned, how, the geometry, the pixels, the rescale.
 _KEYWORDS = (
     *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"),
@@ -24,10 +28,15 @@ _KEYWORDS = (
     *("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated"),
     *("BitsStored", "HighBit", "PixelRepresentation", "PixelPaddingValue"),
     *("PixelPaddingRangeLimit", "PixelData", "WindowCenter", "WindowWidth"),
-    *("RescaleIntercept", "RescaleSlope", "RescaleType"),
+    "LossyImageCompression",
+    *("RescaleIntercept", "RescaleSlope", "RescaleType", "ContrastBolusAgentSequence"),
+    *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
+    *("ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
 )
-TAGS: dict[str, int] = {name: tag_for_keyword(name) or 0 for name in _KEYWORDS}
-WANTED: frozenset[int] = frozenset(TAGS.values())
+# Only inside the functional groups of a multi-frame object (`functional_groups`).
+_OF_FRAMES = ("FrameType", "CodeMeaning", "ContrastBolusAgentAdministered")
+TAGS: dict[str, int] = {name: tag_for_keyword(name) or 0 for name in (*_KEYWORDS, *_OF_FRAMES)}
+WANTED: frozenset[int] = frozenset(TAGS[name] for name in _KEYWORDS)
 
 # The longest value of these elements in real objects is below 200 bytes.
 _MAX_TEXT_BYTES = 1024
@@ -48,6 +57,11 @@ class Header:
     def has(self, keyword: str) -> bool:
         """Whether the element is there, with or without a value."""
         return TAGS[keyword] in self.places
+
+    def length(self, keyword: str) -> int:
+        """Bytes of the value, 0 when the element is absent."""
+        place = self.places.get(TAGS[keyword])
+        return 0 if place is None else place.length
 
     def raw(self, keyword: str) -> bytes | None:
         """The bytes of a short value, None when it is absent or longer than any real one."""

@@ -83,8 +83,9 @@ def to_hu(stored: npt.NDArray[Any], scale: Scale) -> tuple[npt.NDArray[np.int16]
     """
     raw: Stored = stored.astype(np.int32)
     fixes: list[Violation] = []
-    values = _fix_bits(raw, scale, fixes)
-    padding = _padding(raw, values, scale)
+    same_sign = (stored.dtype.kind == "i") == scale.signed
+    values = _fix_bits(raw, scale, fixes, same_sign=same_sign)
+    padding = _padding(raw if same_sign else values, values, scale)
     intercept = _fix_wraparound(values, scale, fixes)
     hu = _rescale(values, scale.slope, intercept)
     # -3024 HU is checked on the exact values, in front of the clip that would hide it.
@@ -100,9 +101,13 @@ def to_hu(stored: npt.NDArray[Any], scale: Scale) -> tuple[npt.NDArray[np.int16]
     return hu.astype(np.int16), fixes
 
 
-def _fix_bits(raw: Stored, scale: Scale, fixes: list[Violation]) -> Stored:
-    """Drop bits above BitsStored (old overlays, PS3.5 8.1.1) and extend the sign from there."""
-    if scale.bits_stored >= 16:
+def _fix_bits(raw: Stored, scale: Scale, fixes: list[Violation], *, same_sign: bool) -> Stored:
+    """Drop bits above BitsStored (old overlays, PS3.5 8.1.1) and extend the sign from there.
+
+    A JPEG 2000 codestream has a sign of its own; where it is not that of PixelRepresentation, the
+    bits are what was meant (pydicom issues 1149 and 2073).
+    """
+    if scale.bits_stored >= 16 and same_sign:
         return raw
     mask = (1 << scale.bits_stored) - 1
     values: Stored = raw & mask

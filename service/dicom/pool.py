@@ -1,7 +1,8 @@
 """Pool: decode processes that may be killed at any time, behind one coroutine.
 
-decode: wait for a free child -> its slot -> child decodes -> Decoded
-death or deadline of a child: kill -> violation for that slice alone -> respawn in the background
+decode: wait for a free child -> its slot -> child decodes frame after frame -> Decoded
+death or deadline of a child: kill -> violation for that frame alone -> respawn in the background
+                              -> the frames behind it by another child
 """
 
 from __future__ import annotations
@@ -11,18 +12,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from service.dicom.child import Child, ChildDied
+from service.dicom.job import Job, failed
 from service.dicom.limits import Caps
 from service.dicom.violations import DECODE_TIMEOUT, DECODER_FAILED, TOO_LARGE
 from service.errors import DeadlineExceeded, NotReady
-from service.types import Decoded, Identity, Violation
+from service.types import Decoded
 
 # Starting takes 0.3 s on an idle core; a machine that is swamped at start gets its time.
 _START_TIMEOUT_S = 60.0
 _RETRY_S = 0.5
-
-
-def _failed(violation: Violation) -> Decoded:
-    return Decoded(Identity(), None, (violation,))
 
 
 class DecodePool:
@@ -53,7 +51,7 @@ class DecodePool:
         self._busy: set[Child] = set()
         self._free: asyncio.Queue[Child] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._jobs: set[asyncio.Task[Decoded | None]] = set()
+        self._jobs: set[asyncio.Task[None]] = set()
         self._unreaped: set[Child] = set()
         self._spawner: ThreadPoolExecutor | None = None
 
@@ -102,7 +100,8 @@ class DecodePool:
             timeout_s: what is left of the request's deadline, waiting for a process included.
 
         Returns:
-            The verdict. A process that dies or exceeds its own limit costs this object only:
+            The verdict, of a multi-frame object that on its first frame with the others as
+            `further`. A process that dies or exceeds its own limit costs this frame only:
             `decoder_failed` or `decode_timeout`.
 
         Raises:
@@ -111,21 +110,23 @@ class DecodePool:
         """
         if self._spawner is None:
             raise NotReady
-        if len(body) > self._caps.max_bytes:
-            return _failed(TOO_LARGE)
+        if len(body) > self._caps.longest_bytes:
+            return failed(TOO_LARGE)
+        job = Job(body, self._caps.max_frames)
         try:
             async with asyncio.timeout(timeout_s):
-                decoded = None
-                while decoded is None:
-                    job = asyncio.create_task(self._run(await self._take(), body))
-                    self._jobs.add(job)
-                    job.add_done_callback(self._jobs.discard)
-                    # A caller that leaves does not stop the child: it finishes, or is killed by
-                    # its own deadline, before its slot is used again.
-                    decoded = await asyncio.shield(job)
-                return decoded
+                while not job.complete:
+                    task = asyncio.create_task(self._run(await self._take(), job))
+                    self._jobs.add(task)
+                    task.add_done_callback(self._jobs.discard)
+                    # A caller that leaves does not stop the child: it finishes its frame, or is
+                    # killed by its own deadline, before its slot is used again.
+                    await asyncio.shield(task)
+                return job.result()
         except TimeoutError as error:
             raise DeadlineExceeded from error
+        finally:
+            job.wanted = False
 
     async def _take(self) -> Child:
         """The next free child that has not died while it was idle."""
@@ -138,25 +139,33 @@ class DecodePool:
                 self._busy.add(child)
                 return child
 
-    async def _run(self, child: Child, body: bytes | memoryview) -> Decoded | None:
-        """One decode under the pool's own deadline; frees or replaces the child.
+    async def _run(self, child: Child, job: Job) -> None:
+        """The frames of one object by one child, which is then freed or replaced.
 
-        None when the child had died before it looked at the object: another one may try.
+        A child that had died before it looked at the object leaves the frame to another one.
         """
-        decoded: Decoded | None
         try:
-            async with asyncio.timeout(self._timeout_s):
-                decoded = await child.decode(body)
+            await self._frames(child, job)
         except TimeoutError:
-            decoded = _failed(DECODE_TIMEOUT)
+            job.fail(DECODE_TIMEOUT)
         except ChildDied as death:
-            decoded = None if death.untouched else _failed(DECODER_FAILED)
+            if not death.untouched:
+                job.fail(DECODER_FAILED)
         else:
             self._busy.discard(child)
             self._free.put_nowait(child)
-            return decoded
+            return
         self._replace(child)
-        return decoded
+
+    async def _frames(self, child: Child, job: Job) -> None:
+        """Frame after frame until the object is complete or nobody waits for it any more."""
+        begun = False
+        while job.wanted and not job.complete:
+            async with asyncio.timeout(self._timeout_s):
+                again = child.next_frame() if begun else child.decode(job.body, job.next_frame)
+                job.take(await again)
+            begun = True
+        child.release()
 
     def _replace(self, child: Child) -> None:
         """Kill a child and start its successor in the background; once for each child."""

@@ -6,9 +6,9 @@ body -> sniff DICM -> file meta -> transfer syntax -> [bounded inflate] -> scan 
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from service.dicom.header import TAGS, WANTED, Header
+from service.dicom.header import ENHANCED_CT, TAGS, WANTED, Header
 from service.dicom.limits import Caps
 from service.dicom.scan import PIXEL_DATA, Encoding, Layout, Place, ScanFault, Scanner
 from service.dicom.transfer_syntax import (
@@ -19,7 +19,7 @@ from service.dicom.transfer_syntax import (
     TransferSyntax,
     refusal,
 )
-from service.dicom.violations import CORRUPT, HEADER_LIMIT, INFLATE_LIMIT, NOT_DICOM, TOO_LARGE
+from service.dicom.violations import CORRUPT, INFLATE_LIMIT, NOT_DICOM, TOO_LARGE
 from service.types import Violation
 
 _PREFIX_AT = 128
@@ -36,22 +36,33 @@ class Parsed:
     Attributes:
         header: the wanted elements.
         media_class: SOP class that the file meta group declares, or empty.
+        encoding: how the data set is written.
         syntax: transfer syntax of the pixels; None when it is not accepted.
         fragments: encapsulated pixel data, one place each.
+        offsets: the Basic Offset Table in front of them.
         faults: why the object could not be read to its end; empty when it could.
     """
 
     header: Header
     media_class: str = ""
+    encoding: Encoding = _META_ENCODING
     syntax: TransferSyntax | None = None
     fragments: tuple[Place, ...] = ()
+    offsets: Place | None = None
     faults: tuple[Violation, ...] = ()
 
     @property
+    def multi_frame(self) -> bool:
+        """Whether its class has a header for each frame (PS3.3 A.38 and A.70)."""
+        return self.header.uid("SOPClassUID") in ENHANCED_CT
+
+    @property
     def pixels(self) -> Place | None:
-        """Where the native pixel data lies; None when there is none, or it is encapsulated."""
+        """Where the native pixel data lies; None without any, encapsulated, or past the end."""
         place = self.header.places.get(PIXEL_DATA)
-        return place if place is not None and place.length <= len(self.header.data) else None
+        if place is None or place.start + place.length > len(self.header.data):
+            return None
+        return place
 
 
 @dataclass(slots=True)
@@ -67,11 +78,13 @@ class _Meta:
 def read(body: bytes | memoryview, caps: Caps) -> Parsed:
     """Read one object; every fault is a violation in `Parsed.faults`, nothing is raised."""
     data = memoryview(body).toreadonly()
-    if len(data) > caps.max_bytes:
+    if len(data) > caps.longest_bytes:
         return Parsed(Header(data[:0], {}), faults=(TOO_LARGE,))
     has_prefix = bytes(data[_PREFIX_AT : _PREFIX_AT + 4]) == b"DICM"
     meta = _read_meta(data, _PREFIX_AT + 4 if has_prefix else 0, caps)
     parsed = _read_data_set(data, meta, caps)
+    if len(data) > caps.max_bytes and not parsed.multi_frame:
+        return replace(parsed, faults=(TOO_LARGE,))
     if not has_prefix and not _looks_like_dicom(parsed):
         return Parsed(Header(data[:0], {}), faults=(NOT_DICOM,))
     return parsed
@@ -87,7 +100,7 @@ def _read_meta(data: memoryview, start: int, caps: Caps) -> _Meta:
     try:
         meta.start = scanner.walk(start, stop=lambda tag: tag >> 16 > 2)
     except ScanFault as fault:
-        meta.faults.append(HEADER_LIMIT if fault.limit else CORRUPT)
+        meta.faults.append(fault.violation)
         meta.start = len(data)
     meta.media_class = _ascii(data, scanner.layout.places.get(_MEDIA_CLASS))
     meta.syntax_uid = _ascii(data, scanner.layout.places.get(_SYNTAX))
@@ -124,13 +137,15 @@ def _read_data_set(data: memoryview, meta: _Meta, caps: Caps) -> Parsed:
     try:
         scanner.walk(start)
     except ScanFault as fault:
-        faults.append(HEADER_LIMIT if fault.limit else CORRUPT)
+        faults.append(fault.violation)
     layout: Layout = scanner.layout
     return Parsed(
         header=Header(data, layout.places, encoding.little, caps.lenient_uids),
         media_class=meta.media_class,
+        encoding=encoding,
         syntax=syntax,
         fragments=tuple(layout.fragments),
+        offsets=layout.offsets,
         faults=tuple(dict.fromkeys(faults)),
     )
 

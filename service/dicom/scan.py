@@ -13,8 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from service.dicom.limits import Caps
+from service.dicom.violations import CORRUPT, HEADER_LIMIT, TAG_ORDER
+from service.types import Violation
 
 PIXEL_DATA = 0x7FE00010
+SHARED_GROUPS, PER_FRAME_GROUPS = 0x52009229, 0x52009230
 ITEM = 0xFFFEE000
 ITEM_END = 0xFFFEE00D
 SEQUENCE_END = 0xFFFEE0DD
@@ -26,11 +29,11 @@ _SHORT = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL
 
 
 class ScanFault(Exception):
-    """The walk cannot go on; `limit` tells a breached cap from damaged bytes."""
+    """The walk cannot go on; the violation says whether for damage, order or a breached cap."""
 
-    def __init__(self, *, limit: bool = False) -> None:
+    def __init__(self, violation: Violation = CORRUPT) -> None:
         super().__init__()
-        self.limit = limit
+        self.violation = violation
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +55,17 @@ class Place:
 
 @dataclass(slots=True)
 class Layout:
-    """What the walk found: wanted elements by tag, and the fragments of encapsulated pixels."""
+    """What the walk found.
+
+    Attributes:
+        places: wanted elements by tag; of a sequence of undefined length up to its delimiter.
+        fragments: encapsulated pixel data, one place each.
+        offsets: the Basic Offset Table in front of the fragments.
+    """
 
     places: dict[int, Place] = field(default_factory=dict)
     fragments: list[Place] = field(default_factory=list)
+    offsets: Place | None = None
 
 
 class Scanner:
@@ -74,6 +84,9 @@ class Scanner:
         self._word: Callable[..., tuple[Any, ...]] = struct.Struct(order + "L").unpack_from
         self._half: Callable[..., tuple[Any, ...]] = struct.Struct(order + "H").unpack_from
         self._visited = 0
+        self._allowed = caps.max_elements
+        self._max_fragments = caps.max_fragments
+        self._group_bytes = 0
 
     def walk(self, start: int, *, stop: Callable[[int], bool] | None = None) -> int:
         """Walk the top level from `start`; returns the offset behind the last element.
@@ -95,28 +108,51 @@ class Scanner:
                 return len(self._data)
             tag, vr, value, length = self._header(offset, self._implicit)
             if tag <= last:
-                raise ScanFault
+                raise ScanFault(TAG_ORDER)
             last = tag
             # Objects without pixels (reports) may be long: the gate skips them by their class.
-            if tag == PIXEL_DATA and value - start > self._caps.max_header_bytes:
-                raise ScanFault(limit=True)
+            header_bytes = value - start - self._group_bytes
+            if tag == PIXEL_DATA and header_bytes > self._caps.max_header_bytes:
+                raise ScanFault(HEADER_LIMIT)
+            if tag in (SHARED_GROUPS, PER_FRAME_GROUPS):
+                self._allow_frames()
             offset = self._top_level(tag, vr, value, length)
+            if tag in (SHARED_GROUPS, PER_FRAME_GROUPS):
+                self._group_bytes += offset - value
         return offset
+
+    def _allow_frames(self) -> None:
+        """Multi-frame objects have a header and fragments for each of their frames."""
+        caps = self._caps
+        self._allowed = caps.max_elements + caps.max_frames * caps.max_frame_elements
+        self._max_fragments = caps.max_frames * caps.max_fragments
 
     def _top_level(self, tag: int, vr: str | None, value: int, length: int) -> int:
         """Record one top-level element and return the offset behind it."""
         if length != UNDEFINED:
             end = value + length
             if tag in self._wanted and (end <= len(self._data) or tag == PIXEL_DATA):
-                usable = min(length, len(self._data) - value)
-                self.layout.places[tag] = Place(vr, value, usable)
+                # Pixels past the end keep the length that was declared: the gate compares it.
+                self.layout.places[tag] = Place(vr, value, length)
             if end > len(self._data) and tag != PIXEL_DATA:
                 raise ScanFault
             return min(end, len(self._data))
         if tag == PIXEL_DATA:
             self.layout.places[tag] = Place(vr, value, UNDEFINED)
             return self._fragments(value)
-        return self._sequence(value, implicit=self._implicit or vr == "UN")
+        end = self._sequence(value, implicit=self._implicit or vr == "UN")
+        if tag in self._wanted:
+            self.layout.places[tag] = Place(vr, value, end - value)
+        return end
+
+    def item(self, offset: int) -> tuple[int, int]:
+        """Tag and length of the item or delimiter at `offset`.
+
+        Raises:
+            ScanFault: the data ends there.
+        """
+        tag, _, _, length = self._header(offset, True)
+        return tag, length
 
     def _peek(self, offset: int) -> int:
         """The tag at `offset`, 0 when the data ends there."""
@@ -128,8 +164,8 @@ class Scanner:
     def _header(self, offset: int, implicit: bool) -> tuple[int, str | None, int, int]:
         """(tag, VR, offset of the value, length) of the element at `offset`."""
         self._visited += 1
-        if self._visited > self._caps.max_elements:
-            raise ScanFault(limit=True)
+        if self._visited > self._allowed:
+            raise ScanFault(HEADER_LIMIT)
         if len(self._data) - offset < 8:
             raise ScanFault
         group, element = self._tag(self._data, offset)
@@ -164,7 +200,7 @@ class Scanner:
                 open_levels.append((not in_item, implicit or vr == "UN"))
                 offset = value
             if len(open_levels) > 2 * self._caps.max_depth:
-                raise ScanFault(limit=True)
+                raise ScanFault(HEADER_LIMIT)
         return offset
 
     def _fragments(self, offset: int) -> int:
@@ -172,11 +208,12 @@ class Scanner:
         while True:
             tag, _, value, length = self._header(offset, True)
             if tag == SEQUENCE_END:
+                self.layout.offsets = next(iter(self.layout.fragments), None)
                 del self.layout.fragments[:1]
                 return value
             if tag != ITEM or length > len(self._data) - value:
                 raise ScanFault
             self.layout.fragments.append(Place(None, value, length))
-            if len(self.layout.fragments) > self._caps.max_fragments + 1:
-                raise ScanFault(limit=True)
+            if len(self.layout.fragments) > self._max_fragments + 1:
+                raise ScanFault(HEADER_LIMIT)
             offset = value + length

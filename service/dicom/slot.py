@@ -1,6 +1,6 @@
 """Slot: the shared memory of one decode process, and the token that passes it to and fro.
 
-parent: body -> [input area] -> Token(serial, length) -> child
+parent: body -> [input area] -> Order(serial, length, frame) -> child
 child:  [pixel area] HU + [verdict area] JSON -> Token(serial, length of the verdict) -> parent
 
 No object is ever pickled: the child is the least trusted process of the service, so what it
@@ -31,8 +31,11 @@ from service.types import (
 )
 
 TOKEN = struct.Struct("<QQ")  # serial number of the job, length in bytes
+# The same, and the frame to begin with; 0 for the next frame of the object that is there already.
+ORDER = struct.Struct("<QQQ")
 _PIXEL_BYTES = SLICE_SIZE * SLICE_SIZE * 2
 _VERDICT_BYTES = 64 * 1024
+_KEPT_BYTES = 4 * 1024 * 1024  # whole pages
 _STARTED_BYTES = 8
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 
@@ -64,13 +67,22 @@ class Slot:
         fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
         return descriptor
 
-    def put_body(self, body: bytes | memoryview) -> int:
-        """Copy the object into the input area and return its length in bytes."""
-        length = len(body)
-        if length > self._max_bytes:
+    def put_body(self, part: bytes | memoryview, start: int = 0) -> int:
+        """Copy a part of the object to its place in the input area; returns where it ends, bytes.
+
+        Raises:
+            ValueError: it ends behind the input area, where the pixels lie.
+        """
+        end = start + len(part)
+        if end > self._max_bytes:
             raise ValueError("the body is larger than the slot")
-        self._map[:length] = body
-        return length
+        self._map[start:end] = part
+        return end
+
+    def forget_body(self, length: int) -> None:
+        """Give the memory of a long body back: one large object must not stay for ever."""
+        if length > _KEPT_BYTES and self._pixels_at > _KEPT_BYTES:
+            self._map.madvise(mmap.MADV_REMOVE, _KEPT_BYTES, self._pixels_at - _KEPT_BYTES)
 
     def body(self, length: int) -> memoryview:
         """The object in the input area, without a copy."""
@@ -127,7 +139,10 @@ class Slot:
             Violation(code, Action(action), message, Kind(kind), keyword, tag)
             for code, action, message, kind, keyword, tag in verdict["violations"]
         )
-        return Decoded(Identity(*verdict["identity"]), slice_hu, violations)
+        frame, frames = verdict["frame"]
+        if not (frame is None or isinstance(frame, int)) or not isinstance(frames, int):
+            raise BadVerdict
+        return Decoded(Identity(*verdict["identity"]), slice_hu, violations, frame, frames)
 
 
 def _to_json(decoded: Decoded) -> dict[str, Any]:
@@ -139,6 +154,7 @@ def _to_json(decoded: Decoded) -> dict[str, Any]:
             identity.series_instance_uid,
             identity.study_instance_uid,
         ],
+        "frame": [decoded.frame, decoded.frames],
         "window": window and [window.center, window.width, window.substituted],
         "violations": [
             [item.code, item.action, item.message, item.kind, item.keyword, item.tag]

@@ -1,9 +1,12 @@
 """Violations: the fixed sentences of everything that is found outside the header rules.
 
 The header rules carry their own sentences (`gate.RULES`); `gate.CODES` is the closed set of all.
+When and why each is given stands in `reasons`, for docs/input-gate.md.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from pydicom.datadict import tag_for_keyword
 
@@ -37,6 +40,9 @@ NOT_DICOM = _reject("not_dicom", Kind.MALFORMED, "The bytes are not a DICOM obje
 CORRUPT = _reject(
     "corrupt", Kind.MALFORMED, "The DICOM object is damaged and cannot be read to its end."
 )
+TAG_ORDER = _reject(
+    "tag_order", Kind.MALFORMED, "An element appears twice, or the elements are not in order."
+)
 INFLATE_LIMIT = _reject(
     "inflate_limit", Kind.TOO_LARGE, "The deflated data set is larger than a slice may be."
 )
@@ -63,6 +69,32 @@ PIXEL_CORRUPT = _reject(
     "The compressed pixel data is damaged or does not fit rows and columns.",
     "PixelData",
 )
+FUNCTIONAL_GROUPS = _reject(
+    "functional_groups",
+    Kind.NOT_ASSESSABLE,
+    "The functional groups do not describe every frame exactly once.",
+    "PerFrameFunctionalGroupsSequence",
+)
+FRAME_LIMIT = _reject(
+    "frame_limit",
+    Kind.TOO_LARGE,
+    "The object has more frames than one object may have.",
+    "NumberOfFrames",
+)
+FRAME_OFFSETS = _reject(
+    "frame_offsets",
+    Kind.MALFORMED,
+    "The compressed pixel data cannot be divided into its frames.",
+    "PixelData",
+)
+LOSSY_COMPRESSION = violation(
+    "lossy_compression",
+    Action.WARN,
+    "The pixels were lossily compressed; their Hounsfield units are not those of the scanner.",
+    keyword="LossyImageCompression",
+)
+# The same row when the setting `lossy` is `refuse`.
+LOSSY_REFUSED = replace(LOSSY_COMPRESSION, action=Action.REJECT, kind=Kind.UNSUPPORTED)
 HU_NOT_FINITE = _reject(
     "hu_not_finite",
     Kind.NOT_ASSESSABLE,
@@ -74,6 +106,24 @@ DECODER_FAILED = _reject(
 )
 DECODE_TIMEOUT = _reject(
     "decode_timeout", Kind.DEADLINE, "Decoding this object took longer than a slice may take."
+)
+MULTI_FRAME = violation(
+    "multi_frame",
+    Action.SKIP,
+    "The object has several frames where one is expected.",
+    keyword="NumberOfFrames",
+)
+NOT_HEAD_LIKE = violation(
+    "not_head_like",
+    Action.SKIP,
+    "The picture cannot be an axial slice of a head in Hounsfield units.",
+    keyword="PixelData",
+)
+CONTENT_UNUSUAL = violation(
+    "content_unusual",
+    Action.WARN,
+    "The picture is unusual for an axial slice of a head in Hounsfield units.",
+    keyword="PixelData",
 )
 HU_IMPLAUSIBLE = violation(
     "hu_implausible",
@@ -99,19 +149,29 @@ DEFAULT_WINDOW_SUBSTITUTED = _fix(
     "WindowWidth",
 )
 
+# In the order in which an object meets them.
 FIXED: tuple[Violation, ...] = (
     TOO_LARGE,
     NOT_DICOM,
     CORRUPT,
-    INFLATE_LIMIT,
+    TAG_ORDER,
     HEADER_LIMIT,
+    INFLATE_LIMIT,
     TRANSFER_SYNTAX,
+    FRAME_LIMIT,
+    FUNCTIONAL_GROUPS,
+    FRAME_OFFSETS,
+    MULTI_FRAME,
     PIXEL_LENGTH,
     PIXEL_CORRUPT,
+    LOSSY_COMPRESSION,
+    LOSSY_REFUSED,
     HU_NOT_FINITE,
     DECODER_FAILED,
     DECODE_TIMEOUT,
     HU_IMPLAUSIBLE,
+    NOT_HEAD_LIKE,
+    CONTENT_UNUSUAL,
     FIX_BITS,
     FIX_WRAPAROUND,
     FIX_PADDING,

@@ -1,6 +1,6 @@
 """Worker: the main loop of one decode process; started by `child`, never imported by it.
 
-token -> decode_slice on the shared body -> pixels and verdict into the slot -> token
+order -> decode_frames on the shared body -> pixels and verdict into the slot -> token
 
 It outlives nobody: the kernel kills it with its parent, the closed socket ends it, and an alarm
 ends a decode that its parent did not kill in time.
@@ -16,9 +16,9 @@ import signal
 import socket
 import sys
 
-from service.dicom.decode import decode_slice
+from service.dicom.decode import decode_frames
 from service.dicom.limits import Caps
-from service.dicom.slot import TOKEN, Slot
+from service.dicom.slot import ORDER, TOKEN, Slot
 
 _PR_SET_PDEATHSIG = 1
 
@@ -37,18 +37,22 @@ def confine(memory_bytes: int) -> None:
 
 
 def serve(channel: socket.socket, slot: Slot, caps: Caps, alarm_s: float) -> None:
-    """Answer tokens until the parent closes its end."""
+    """Answer orders, one frame each, until the parent closes its end."""
     channel.send(TOKEN.pack(0, 0))  # ready
+    frames = decode_frames(b"", caps)
     while True:
-        token = channel.recv(TOKEN.size)
-        if len(token) != TOKEN.size:
+        order = channel.recv(ORDER.size)
+        if len(order) != ORDER.size:
             return
-        serial, length = TOKEN.unpack(token)
+        serial, length, frame = ORDER.unpack(order)
         signal.setitimer(signal.ITIMER_REAL, alarm_s)
         slot.mark_started(serial)
-        with slot.body(length) as body:
-            decoded = decode_slice(body, caps)
+        if frame:
+            frames = decode_frames(slot.body(length), caps, frame)
+        decoded = next(frames)
         written = slot.put_decoded(decoded)
+        if decoded.frame in (None, decoded.frames):
+            frames.close()  # what it has inflated or decoded
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         channel.send(TOKEN.pack(serial, written))
 
@@ -57,8 +61,8 @@ def main(arguments: list[str]) -> None:
     """Start from the arguments: socket, memory descriptor and a JSON object of limits."""
     channel = socket.socket(fileno=int(arguments[0]))
     limits = json.loads(arguments[2])
-    caps = Caps(**limits["caps"])
-    slot = Slot(int(arguments[1]), caps.max_bytes)
+    caps = Caps.of(limits["caps"])
+    slot = Slot(int(arguments[1]), caps.longest_bytes)
     confine(limits["memory_bytes"])
     # What was imported lives for ever: keep the collector from walking it at every pass.
     gc.freeze()

@@ -42,6 +42,18 @@ class Admission:
         self._use_place()
         return await self._batcher._score(item, deadline)
 
+    def grow(self, count: int) -> None:
+        """Reserve places for the further frames of an object: all of them or none.
+
+        Raises:
+            QueueFull: fewer than `count` places are free.
+        """
+        if self._batcher.depth + count > self._batcher._max_queue:
+            raise QueueFull
+        self.pending += count
+        self._batcher._expected += count
+        self._batcher._changed()
+
     def forgo(self) -> None:
         """Hand back the place of a slice that will not be scored, so that none waits for it."""
         self._use_place()

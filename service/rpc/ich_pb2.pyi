@@ -97,7 +97,7 @@ class Model(_message.Message):
     def __init__(self, name: _Optional[str] = ..., tag: _Optional[str] = ..., version: _Optional[str] = ..., assumed_prevalence: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class SliceResult(_message.Message):
-    __slots__ = ("index", "file_name", "sop_instance_uid", "series_instance_uid", "study_instance_uid", "status", "probabilities", "findings", "any_consistent", "window", "warnings", "errors")
+    __slots__ = ("index", "file_name", "sop_instance_uid", "series_instance_uid", "study_instance_uid", "status", "probabilities", "findings", "any_consistent", "window", "warnings", "errors", "frame")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     FILE_NAME_FIELD_NUMBER: _ClassVar[int]
     SOP_INSTANCE_UID_FIELD_NUMBER: _ClassVar[int]
@@ -110,6 +110,7 @@ class SliceResult(_message.Message):
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
     ERRORS_FIELD_NUMBER: _ClassVar[int]
+    FRAME_FIELD_NUMBER: _ClassVar[int]
     index: int
     file_name: str
     sop_instance_uid: str
@@ -122,7 +123,8 @@ class SliceResult(_message.Message):
     window: Window
     warnings: _containers.RepeatedCompositeFieldContainer[Violation]
     errors: _containers.RepeatedCompositeFieldContainer[Violation]
-    def __init__(self, index: _Optional[int] = ..., file_name: _Optional[str] = ..., sop_instance_uid: _Optional[str] = ..., series_instance_uid: _Optional[str] = ..., study_instance_uid: _Optional[str] = ..., status: _Optional[_Union[Status, str]] = ..., probabilities: _Optional[_Union[Probabilities, _Mapping]] = ..., findings: _Optional[_Iterable[str]] = ..., any_consistent: _Optional[bool] = ..., window: _Optional[_Union[Window, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[Violation, _Mapping]]] = ..., errors: _Optional[_Iterable[_Union[Violation, _Mapping]]] = ...) -> None: ...
+    frame: int
+    def __init__(self, index: _Optional[int] = ..., file_name: _Optional[str] = ..., sop_instance_uid: _Optional[str] = ..., series_instance_uid: _Optional[str] = ..., study_instance_uid: _Optional[str] = ..., status: _Optional[_Union[Status, str]] = ..., probabilities: _Optional[_Union[Probabilities, _Mapping]] = ..., findings: _Optional[_Iterable[str]] = ..., any_consistent: _Optional[bool] = ..., window: _Optional[_Union[Window, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[Violation, _Mapping]]] = ..., errors: _Optional[_Iterable[_Union[Violation, _Mapping]]] = ..., frame: _Optional[int] = ...) -> None: ...
 
 class Probabilities(_message.Message):
     __slots__ = ("epidural", "intraparenchymal", "intraventricular", "subarachnoid", "subdural", "any")

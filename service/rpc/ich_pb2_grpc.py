@@ -59,7 +59,8 @@ class HemorrhageClassifierServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ClassifyStream(self, request_iterator, context):
-        """One answer per slice, in the order of the requests. A slice that fails never ends the stream.
+        """One answer per slice, in the order of the requests, and one per frame of a multi-frame object,
+        all with the id of its request. A slice that fails never ends the stream.
         The service reads ahead only a bounded number of slices: a fast client is slowed, not refused.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -52,6 +52,7 @@ def slice_of(item: SliceResult, index: int) -> ich_pb2.SliceResult:
         window=None if item.window is None else _window_of(item.window),
         warnings=[violation_of(violation) for violation in item.warnings],
         errors=[violation_of(violation) for violation in item.errors],
+        frame=item.frame,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import grpc
@@ -28,7 +29,7 @@ from service.types import Classification, Upload
 
 MAX_NAME_CHARS = 255
 
-Answer = asyncio.Task[ich_pb2.ClassifyStreamResponse]
+Answer = asyncio.Task[list[ich_pb2.ClassifyStreamResponse]]
 
 
 class Servicer:
@@ -70,7 +71,8 @@ class Servicer:
             reader = asyncio.create_task(self._read(requests, call, answers, window))
             try:
                 while (answer := await answers.get()) is not None:
-                    yield await answer
+                    for response in await answer:
+                        yield response
                     window.release()
                 await reader
             finally:
@@ -102,13 +104,15 @@ class Servicer:
 
     async def _answer(
         self, request: ich_pb2.ClassifyStreamRequest, call: Call, index: int
-    ) -> ich_pb2.ClassifyStreamResponse:
-        """The answer to one item; its failure is the item's own and never ends the stream.
+    ) -> list[ich_pb2.ClassifyStreamResponse]:
+        """The answers to one item, one a frame; its failure never ends the stream.
 
         That there is no model yet is such a failure too: a stream that the server ends while its
         client still writes gives that client a transport error instead of our status.
         """
-        answer = ich_pb2.ClassifyStreamResponse(id=request.id, request_id=call.request_id)
+        answered = partial(
+            ich_pb2.ClassifyStreamResponse, id=request.id, request_id=call.request_id
+        )
         try:
             pipeline = self._published()
             uploads = [_upload(request.dicom, request.name)]
@@ -116,12 +120,12 @@ class Servicer:
         except NothingClassified as refusal:
             given = refusal.classification
         except Exception as error:
-            answer.problem.CopyFrom(problem_of(known(error, call), call.request_id))
-            return answer
-        answer.model.CopyFrom(model_of(given.model))
-        answer.result.CopyFrom(slice_of(given.slices[0], index))
-        answer.timings_ms.CopyFrom(ich_pb2.Timings(**given.timings_ms))
-        return answer
+            return [answered(problem=problem_of(known(error, call), call.request_id))]
+        model, timings = model_of(given.model), ich_pb2.Timings(**given.timings_ms)
+        return [
+            answered(result=slice_of(item, index), model=model, timings_ms=timings)
+            for item in given.slices
+        ]
 
     async def _classify(
         self, pipeline: Pipeline, uploads: list[Upload], call: Call

@@ -18,7 +18,9 @@ from tests.service.fakes import (
     FakePredictor,
 )
 
-SETTINGS = Settings(max_files=8, max_queue=8, max_slice_bytes=1024, max_batch=4)
+SETTINGS = Settings(
+    max_files=8, max_queue=8, max_slice_bytes=1024, max_object_bytes=1024, max_batch=4
+)
 UIDS = Identity("1.2.3", "1.2", "1")
 
 

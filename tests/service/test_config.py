@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from service.config import (
     MIB,
+    ORDERED,
     ConfigError,
     Settings,
     available_cores,
@@ -86,6 +87,14 @@ def test_request_holds_one_whole_slice() -> None:
     assert Settings(max_request_bytes=MIB, max_slice_bytes=MIB).max_request_bytes == MIB
     with pytest.raises(ValidationError, match="ICH_MAX_REQUEST_BYTES"):
         Settings(max_request_bytes=MIB - 1, max_slice_bytes=MIB)
+
+
+@pytest.mark.parametrize(("low", "high"), ORDERED)
+def test_a_range_without_an_inside_is_refused(low: str, high: str) -> None:
+    """Lower limits over their upper ones would warn of every slice."""
+    top = getattr(Settings(), high)
+    with pytest.raises(ValidationError, match=f"ICH_{low.upper()}"):
+        Settings(**{low: top + 1})
 
 
 def test_settings_cannot_be_changed() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from prometheus_client import REGISTRY
 
 from service.errors import (
     NothingClassified,
+    QueueFull,
 )
 from service.pipeline import Pipeline, covered
 from service.types import (
@@ -184,3 +187,36 @@ async def test_metrics_count_what_was_answered(room: Room) -> None:
     assert grown == pytest.approx([2, 1, 1, 2, 0, 2, 1, 0.25])
     assert metric("ich_in_flight_requests", transport="http") == 0
     assert metric("ich_queue_depth") == 0
+
+
+def framed(*values: int) -> Decoded:
+    """A multi-frame object whose frames are slices of these values."""
+    first, *others = (
+        Decoded(UIDS, make_slice(value), (), number, len(values))
+        for number, value in enumerate(values, 1)
+    )
+    return replace(first, further=tuple(others))
+
+
+async def test_every_frame_of_an_object_is_a_slice_of_the_answer(room: Room) -> None:
+    """Frames follow each other at the place of their object, each with its own scores."""
+    room.decoder.outcomes[b"2"] = framed(-1, -2, -3)
+    answer = await room.classify(b"1", b"2", b"4")
+    assert [(item.index, item.frame) for item in answer.slices] == [
+        (0, None),
+        (1, 1),
+        (1, 2),
+        (1, 3),
+        (2, None),
+    ]
+    assert len({tuple(dict(item.probabilities or {}).values()) for item in answer.slices}) == 5
+    assert room.batcher.depth == 0
+
+
+async def test_frames_need_places_as_slices_do(room: Room) -> None:
+    """An object of more frames than there are places is refused whole, and nothing is left."""
+    room.decoder.outcomes[b"2"] = framed(*range(9))
+    with pytest.raises(QueueFull):
+        await room.classify(b"2")
+    assert room.batcher.depth == 0
+    assert len((await room.classify(b"1")).slices) == 1

@@ -11,7 +11,16 @@ from service import errors
 from service.api.limits import BodyTimeout
 from service.api.problem import STATUS, TITLES, documented, problem_response
 from service.errors import ServiceError
-from service.types import Kind
+from service.types import (
+    Action,
+    Classification,
+    Identity,
+    Kind,
+    ModelInfo,
+    SliceResult,
+    Status,
+    Violation,
+)
 
 
 def error_classes() -> list[type[ServiceError]]:
@@ -49,6 +58,18 @@ def test_retry_after_is_never_zero() -> None:
     error = errors.QueueFull()
     error.retry_after_s = 0.2
     assert problem_response(error, "x").headers["retry-after"] == "1"
+
+
+def test_file_name_stays_out_of_a_problem() -> None:
+    """A name can be a patient's; the client knows by the index which file is meant."""
+    error = errors.EngineFailure()
+    violation = Violation(error.code, Action.REJECT, error.message, error.kind)
+    refused = SliceResult(3, "DOE^JANE.dcm", Identity(), Status.REJECTED, errors=(violation,))
+    nothing = errors.NothingClassified(Classification("x", ModelInfo("a", "b", "c"), (refused,)))
+    problem = json.loads(bytes(problem_response(nothing, "x").body))
+    assert problem["slices"][0]["index"] == 3
+    assert problem["slices"][0]["file_name"] is None
+    assert "DOE" not in json.dumps(problem)
 
 
 def test_every_status_can_be_documented() -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import struct
 import time
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
+from service.dicom import pixels
 from service.dicom.decode import decode_slice
 from service.dicom.limits import Caps
-from service.dicom.pixels import PixelFault, stored_values
+from service.dicom.pixels import PixelFault
 from service.dicom.reader import read
 from tests.factories import DROP, RLE, make_ct_slice
 
@@ -48,6 +51,14 @@ def run(value: int, count: int) -> bytes:
     return struct.pack("bB", -127, value) * (count // 128)
 
 
+def stored_values(body: bytes) -> npt.NDArray[Any]:
+    """The stored values of a file."""
+    caps = Caps()
+    values, notes = pixels.stored_values(read(body, caps), caps)
+    assert notes == []
+    return values
+
+
 def codes(body: bytes) -> list[str]:
     """Codes of the violations that block or concern the pixels."""
     return [item.code for item in decode_slice(body).violations if item.code.startswith("pixel_")]
@@ -55,7 +66,7 @@ def codes(body: bytes) -> list[str]:
 
 def test_a_hand_made_frame_decodes() -> None:
     """High bytes 4 and low bytes 40 make every stored value 4 x 256 + 40 = 1064."""
-    values = stored_values(read(rle_slice(frame_of(run(4, PLANE), run(40, PLANE))), Caps()))
+    values = stored_values(rle_slice(frame_of(run(4, PLANE), run(40, PLANE))))
     assert values.shape == (64, 64)
     assert np.unique(values).tolist() == [1064]
 
@@ -93,7 +104,7 @@ def test_false_frames_are_refused(frame: bytes) -> None:
     """Every header or segment that does not fit rows and columns is `pixel_corrupt`."""
     padded = frame + b"\0" * (len(frame) % 2)
     with pytest.raises(PixelFault):
-        stored_values(read(rle_slice(padded), Caps()))
+        stored_values(rle_slice(padded))
     assert codes(rle_slice(padded))[0] == "pixel_corrupt"
 
 
@@ -116,15 +127,21 @@ def test_expanding_runs_stay_cheap() -> None:
     assert time.perf_counter() - start < 0.2
 
 
+def test_a_padded_segment_decodes() -> None:
+    """A zero byte behind each segment, which makes its length even, is no value (PS3.5 G.3.1)."""
+    frame = frame_of(run(4, PLANE) + b"\0", run(40, PLANE) + b"\0")
+    assert np.unique(stored_values(rle_slice(frame))).tolist() == [1064]
+
+
 def test_native_values_are_a_view() -> None:
     """Native pixels are not copied and cannot be written to."""
-    values = stored_values(read(make_ct_slice(), Caps()))
+    values = stored_values(make_ct_slice())
     assert not values.flags.owndata
     assert not values.flags.writeable
 
 
 def test_compressed_for_real_equals_native() -> None:
     """The RLE encoder of pydicom and the native bytes give the same stored values."""
-    native = stored_values(read(make_ct_slice(seed=5), Caps()))
-    packed = stored_values(read(make_ct_slice(seed=5, transfer_syntax=RLE), Caps()))
+    native = stored_values(make_ct_slice(seed=5))
+    packed = stored_values(make_ct_slice(seed=5, transfer_syntax=RLE))
     assert np.array_equal(native, packed)

@@ -209,7 +209,7 @@ async def test_cancelled_caller_leaves_a_clean_slot() -> None:
 
 async def test_oversized_body_never_reaches_a_process() -> None:
     """A body over the cap is `too_large` at once, even when every process hangs."""
-    async with running(caps=Caps(max_bytes=1000)) as pool:
+    async with running(caps=Caps(max_bytes=1000, max_object_bytes=1000)) as pool:
         os.kill(pids()[0], signal.SIGSTOP)
         assert codes(await pool.decode(bytes(1001), 0.5)) == ["too_large"]
 

@@ -113,7 +113,7 @@ def test_corruption_hides_what_was_not_reached() -> None:
 
 def test_identity_survives_a_rejection() -> None:
     """The UIDs of an object that is refused are still told."""
-    decoded = decode_slice(make_ct_slice(seed=3, transfer_syntax="1.2.840.10008.1.2.4.70"))
+    decoded = decode_slice(make_ct_slice(seed=3, transfer_syntax="1.2.840.10008.1.2.4.100"))
     assert decoded.slice_hu is None
     assert decoded.identity.sop_instance_uid == sop_uid(3)
 

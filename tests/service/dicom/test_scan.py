@@ -9,6 +9,7 @@ import pytest
 
 from service.dicom.limits import Caps
 from service.dicom.scan import PIXEL_DATA, Encoding, Layout, ScanFault, Scanner
+from service.dicom.violations import HEADER_LIMIT, TAG_ORDER
 
 ROWS = 0x00280010
 EXPLICIT = Encoding(implicit=False)
@@ -48,7 +49,7 @@ def fault(data: bytes, encoding: Encoding = EXPLICIT, caps: Caps | None = None) 
     scanner = Scanner(memoryview(data), encoding, caps or Caps(), frozenset((ROWS, PIXEL_DATA)))
     with pytest.raises(ScanFault) as caught:
         scanner.walk(0)
-    return caught.value.limit
+    return caught.value.violation is HEADER_LIMIT
 
 
 def test_wanted_elements_are_found_and_others_stepped_over() -> None:
@@ -129,10 +130,23 @@ def test_damaged_bytes_are_a_fault(data: bytes) -> None:
     assert fault(data) is False
 
 
+@pytest.mark.parametrize(
+    "data",
+    [us(0x0028, 0x0010) + us(0x0028, 0x0010), us(0x0028, 0x0011) + us(0x0028, 0x0010)],
+    ids=["twice", "descending"],
+)
+def test_order_has_its_own_violation(data: bytes) -> None:
+    """An element that is there twice, or too late, is told from other damage."""
+    scanner = Scanner(memoryview(data), EXPLICIT, Caps(), frozenset())
+    with pytest.raises(ScanFault) as caught:
+        scanner.walk(0)
+    assert caught.value.violation is TAG_ORDER
+
+
 def test_short_pixel_data_is_left_to_the_gate() -> None:
-    """Pixel data longer than the file is recorded with what is there."""
+    """Pixel data longer than the file is recorded with the length that it declares."""
     layout = walk(pixels(b"abcd", 4000))
-    assert layout.places[PIXEL_DATA].length == 4
+    assert layout.places[PIXEL_DATA].length == 4000
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,18 @@ def test_body_over_the_slot_is_refused(descriptor: int) -> None:
     slot = Slot(descriptor, MAX_BYTES)
     with pytest.raises(ValueError, match="larger"):
         slot.put_body(bytes(MAX_BYTES + 1))
+    with pytest.raises(ValueError, match="larger"):
+        slot.put_body(b"12", MAX_BYTES - 1)
+    slot.close()
+
+
+def test_body_in_parts_is_the_body(descriptor: int) -> None:
+    """Parts that are put one behind the other are one object."""
+    slot = Slot(descriptor, MAX_BYTES)
+    assert slot.put_body(b"one, ") == 5
+    assert slot.put_body(memoryview(b"two"), 5) == 8
+    with slot.body(8) as seen:
+        assert bytes(seen) == b"one, two"
     slot.close()
 
 

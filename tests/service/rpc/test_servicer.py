@@ -14,7 +14,7 @@ from service.rpc.ich_pb2_grpc import HemorrhageClassifierStub
 from service.rpc.server import RpcServer
 from service.types import LABELS, Action, Decoded
 from tests.service.engine.serving import until
-from tests.service.fakes import make_violation
+from tests.service.fakes import make_slice, make_violation
 from tests.service.room import UIDS, Room
 from tests.service.rpc.calling import connected, items, problem_in, refused
 
@@ -144,6 +144,17 @@ async def test_stream_answers_in_order(stub: HemorrhageClassifierStub, room: Roo
     assert [answer.result.file_name for answer in answers] == ["0.dcm", "1.dcm", "2.dcm"]
     assert [answer.result.sop_instance_uid for answer in answers] == ["1.2.1", "1.2.2", "1.2.3"]
     assert len({answer.request_id for answer in answers}) == 1
+
+
+async def test_stream_answers_every_frame(stub: HemorrhageClassifierStub, room: Room) -> None:
+    """A multi-frame object has one answer a frame, all with its id and index."""
+    second = Decoded(UIDS, make_slice(3), (), 2, 2)
+    room.decoder.outcomes[b"2"] = Decoded(UIDS, make_slice(2), (), 1, 2, (second,))
+    answers = [answer async for answer in stub.ClassifyStream(items(b"1", b"2"))]
+    assert [answer.id for answer in answers] == ["id-0", "id-1", "id-1"]
+    assert [answer.result.index for answer in answers] == [0, 1, 1]
+    assert [answer.result.frame for answer in answers] == [0, 1, 2]
+    assert [answer.result.HasField("frame") for answer in answers] == [False, True, True]
 
 
 async def test_failing_slice_does_not_end_the_stream(

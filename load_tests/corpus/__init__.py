@@ -1,0 +1,1 @@
+"""Corpus: any folder of files through the running service, and a table of its verdicts."""

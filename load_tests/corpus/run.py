@@ -1,0 +1,56 @@
+"""Run: every file of a folder through both transports, one request at a time.
+
+sample (warm-up, must be classified) ─> per file: mark ─> send ─> ms, growth, deaths ─> Verdict
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from load_tests.corpus.family import Family
+from load_tests.corpus.send import Sender, senders
+from load_tests.corpus.verdicts import CLASSIFIED, Verdict
+from load_tests.payloads import SAMPLE
+from load_tests.target import LoadTestError, Target
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Every file below a folder, sorted by path; links are not followed.
+
+    Raises:
+        LoadTestError: there is no such folder, or no file in it.
+    """
+    found = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    if not found:
+        raise LoadTestError("The corpus is no folder with files: set CORPUS to one.")
+    return found
+
+
+def run(folder: Path, target: Target, family: Family) -> Iterator[Verdict]:
+    """Send every file over both transports.
+
+    Raises:
+        LoadTestError: the folder is empty, or the service does not even classify the sample.
+    """
+    files = files_below(folder)
+    with senders(target) as transports:
+        # The first forward pass of a process costs memory and time that no file is to blame for.
+        for send in transports:
+            if send(SAMPLE.read_bytes()).code != CLASSIFIED:
+                raise LoadTestError("The service does not classify the sample slice.")
+        family.take_stock()
+        for path in files:
+            body = path.read_bytes()
+            for send in transports:
+                yield measured(path.relative_to(folder).as_posix(), body, send, family)
+
+
+def measured(name: str, body: bytes, send: Sender, family: Family) -> Verdict:
+    """One request with its time and its cost."""
+    family.mark()
+    started = time.perf_counter()
+    answer = send(body)
+    ms = (time.perf_counter() - started) * 1000
+    return Verdict(name, answer, ms, family.growth_kib(), family.deaths())

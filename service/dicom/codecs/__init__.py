@@ -1,0 +1,1 @@
+"""codecs: compressed frames to stored values, each behind a gate that reads its header first."""
