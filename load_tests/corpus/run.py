@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from load_tests.corpus.family import Family
 from load_tests.corpus.send import Sender, senders
-from load_tests.corpus.verdicts import CLASSIFIED, Verdict
+from load_tests.corpus.verdicts import CLASSIFIED, MAX_MS, Verdict
 from load_tests.payloads import SAMPLE
 from load_tests.target import LoadTestError, Target
+
+TRIES = 3
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -48,7 +51,27 @@ def run(folder: Path, target: Target, family: Family) -> Iterator[Verdict]:
 
 
 def measured(name: str, body: bytes, send: Sender, family: Family) -> Verdict:
-    """One request with its time and its cost."""
+    """One file with its time and its cost.
+
+    A slow answer is asked for again: a machine that was busy at that moment is not the file's
+    fault, while a slow file is slow every time. The fastest time counts, and every cost.
+    """
+    verdict = _once(name, body, send, family)
+    for _ in range(TRIES - 1):
+        if verdict.ms <= MAX_MS or verdict.answer.failed:
+            break
+        again = _once(name, body, send, family)
+        verdict = replace(
+            again,
+            ms=min(verdict.ms, again.ms),
+            growth_kib=max(verdict.growth_kib, again.growth_kib),
+            deaths=verdict.deaths + again.deaths,
+        )
+    return verdict
+
+
+def _once(name: str, body: bytes, send: Sender, family: Family) -> Verdict:
+    """One request."""
     family.mark()
     started = time.perf_counter()
     answer = send(body)

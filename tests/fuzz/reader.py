@@ -60,7 +60,8 @@ def run(seconds: float, *, planted: bool = False, findings: Path = FINDINGS) -> 
         write_seeds(Path(corpus))
         command = [sys.executable, "-m", "tests.fuzz.reader_target", corpus]
         command += [f"-max_total_time={max(1, round(seconds))}", f"-max_len={MAX_INPUT}"]
-        command += ["-timeout=5", "-rss_limit_mb=2048", "-print_final_stats=1", "-seed=1"]
+        # libFuzzer ticks at half of its timeout; a tick while atheris writes a finding ends both.
+        command += ["-timeout=30", "-rss_limit_mb=2048", "-print_final_stats=1", "-seed=1"]
         command += [f"-artifact_prefix={findings}/reader-"]
         environment = {name: value for name, value in os.environ.items() if name != PLANT}
         environment |= {PLANT: "raise"} if planted else {}
@@ -69,6 +70,7 @@ def run(seconds: float, *, planted: bool = False, findings: Path = FINDINGS) -> 
         )
     found = tuple(sorted(set(findings.iterdir()) - before))
     if done.returncode != 0 and not found:
-        raise RuntimeError(f"the fuzzer did not run:\n{done.stderr[-2000:]}")
+        ended = f"the fuzzer ended with {done.returncode}"
+        raise RuntimeError(f"{ended}:\n{done.stdout[-1000:]}\n{done.stderr[-2000:]}")
     executed = _EXECUTED.search(done.stderr)
     return ReaderRun(int(executed[1]) if executed else 0, found, done.stdout + done.stderr)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from service.dicom.decode import decode_slice
+from service.dicom.limits import Caps
+from service.dicom.reader import read
 from service.dicom.transfer_syntax import ACCEPTED
 from service.types import Action
 from tests.fuzz.codecs import fuzz, seed_of, table
@@ -30,8 +32,10 @@ async def test_short_run_finds_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_planted_fault_is_found(fault: str, tmp_path: Path) -> None:
     """A process that crashes, hangs or raises on one input in four is seen, and its input kept."""
+    # Only the endless loop has to run into its deadline; a busy machine must not.
+    hang_s = 1.5 if fault == "hang" else 60.0
     (tally,) = await fuzz(
-        0.0, planted=fault, least=16, syntaxes=[RLE], hang_s=1.5, findings=tmp_path
+        0.0, planted=fault, least=12, syntaxes=[RLE], hang_s=hang_s, findings=tmp_path
     )
     expected = "hung" if fault == "hang" else "failed"
     assert tally.counts[expected] >= 1
@@ -41,9 +45,9 @@ async def test_planted_fault_is_found(fault: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("syntax", ACCEPTED)
 def test_mutants_reach_the_pixels(syntax: str) -> None:
-    """The seed itself is readable, mutants differ from it, and not all of them are refused early.
+    """The seed itself is well; its mutants differ from it, and most can be read to their end.
 
-    A mutator that only breaks files would never call a decoder.
+    A mutator that only breaks files would never reach a decoder.
     """
     pieces, rng = seed_of(syntax), random.Random(5)
     whole = pieces.file(pieces.stream, random.Random(3))
@@ -57,6 +61,8 @@ def test_mutants_reach_the_pixels(syntax: str) -> None:
     mutants = [mutant(pieces, rng) for _ in range(40)]
     assert len(set(mutants)) > 30
     assert whole not in mutants
+    readable = [body for body in mutants if not read(body, Caps()).faults]
+    assert len(readable) > (0 if ACCEPTED[syntax].deflated else 15)
 
 
 def test_mutants_are_the_same_for_the_same_seed() -> None:
