@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from deploy.gate_text import CONTENT, FRAMES, INTRO, VERDICTS
+from deploy.gate_text import CONTENT, FAMILIES, FRAMES, INTRO, VERDICTS
 from service.api.problem import STATUS as HTTP
 from service.config import Settings
 from service.dicom.gate import RULES
@@ -46,6 +46,8 @@ def page(measured: Path = MEASURED) -> str:
         CONTENT,
         _limits(facts),
         _table(("set", "slices", "skipped", "warned"), map(_counted, facts["sets"])),
+        FAMILIES,
+        _families(facts["sets"]),
         "Ranges over the slices of heads above (`service.dicom.content.Measures`):\n",
         _ranges(facts["sets"]),
     ]
@@ -127,6 +129,17 @@ def _counted(item: dict[str, Any]) -> tuple[str, ...]:
     kind = "heads" if item["heads"] else "others"
     looked = f"{item['read'] - item['before']} looked at, {item['before']} refused before"
     return f"{item['name']} ({kind})", looked, str(item["skipped"]), str(item["warned"])
+
+
+def _families(sets: Sequence[dict[str, Any]]) -> str:
+    """The counts of each family, over the sets of heads."""
+    found: dict[str, list[int]] = {}
+    for item in sets:
+        for name, counts in item["families"].items():
+            sums = found.setdefault(name, [0, 0, 0])
+            found[name] = [sum(pair) for pair in zip(sums, counts, strict=True)]
+    rows = [(name, str(sum(counts)), *map(str, counts)) for name, counts in found.items()]
+    return _table(("made of heads", "slices", "skipped", "warned", "passed"), rows)
 
 
 def _ranges(sets: Sequence[dict[str, Any]]) -> str:

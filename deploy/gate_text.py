@@ -37,9 +37,14 @@ Every frame takes a place in the queue. A deflated object is bounded by `ICH_MAX
 CONTENT = """## The content check
 
 Does the picture look like an axial slice of a head in Hounsfield units? It is measured on about 128
-x 128 points: air around, tissue, bone, what bone encloses, the median of that. Areas need the pixel
-spacing; without it those limits do not apply. It finds chests, test phantoms, noise, inverted or
-unscaled values; it does not find a head of another kind (contrast, another species, an old slice).
+x 128 points: air around, tissue and its edge, bone, what bone encloses, the median of that. The
+largest areas need the pixel spacing; without it those limits do not apply. It finds chests, test
+phantoms, noise, inverted values, MR signals and wrong slopes; it does not find a head of another
+kind (contrast, another species, an old slice).
 `not_head_like` is chosen so that no head slice breaks it, from the vertex to the base of the skull.
+It has no settings but `ICH_CONTENT`: a changed limit has to be measured again.
 Measured by `python -m model_build gate-limits --heads DIR --others DIR`:
+"""
+FAMILIES = """Of each slice of the heads above pictures are made that are no head in HU any
+more, with its tags kept (`model_build/gate_families.py`). This is what is found of them:
 """

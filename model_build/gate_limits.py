@@ -1,6 +1,7 @@
 """Gate limits: how often the content check of the input gate would refuse a slice.
 
 phantom series, folders of heads, folders of other things -> decode -> measures -> limits -> counts
+heads -> `gate_families` -> how many of those are found
 
 Written to docs/input-gate-measured.json, from which `make gate-docs` fills docs/input-gate.md.
 Paths and names of files do not appear; a folder is known by its last name.
@@ -13,8 +14,10 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from pathlib import Path
 
+from model_build import gate_families
 from model_build.adapters.workers import spread
 from service.dicom.content import SKIPPED, WARNED, Measures, measure
 from service.dicom.decode import decode_slice
@@ -26,6 +29,14 @@ MEASURED = Path(__file__).parents[1] / "docs" / "input-gate-measured.json"
 SEED = 20
 _LENIENT = Caps(lenient_uids=True, thresholds=Thresholds(content="warn", contrast="warn"))
 _CHUNK = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """One slice: its measures, and the verdict on each picture made of it."""
+
+    measures: Measures
+    families: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,8 @@ class SetCounts:
         warned: slices that would be `content_unusual`.
         limits: how many slices broke each limit, by its words.
         ranges: least and greatest of each measure over the slices that were looked at.
+        families: by the name of a family made of its heads, how many were skipped, warned of
+            and passed.
     """
 
     name: str
@@ -51,6 +64,7 @@ class SetCounts:
     warned: int
     limits: dict[str, int] = field(default_factory=dict)
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
+    families: dict[str, tuple[int, int, int]] = field(default_factory=dict)
 
     def line(self) -> str:
         """The counts as one line for a terminal."""
@@ -108,8 +122,9 @@ def _has_prefix(path: Path) -> bool:
 
 def _counts(name: str, heads: bool, files: Sequence[Path], workers: int) -> SetCounts:
     chunks = [files[start : start + _CHUNK] for start in range(0, len(files), _CHUNK)]
-    seen = [item for part in spread(_look, chunks, workers, 1) for item in part]
-    pictures = [item for item in seen if item is not None]
+    look = partial(_look, families=tuple(gate_families.FAMILIES) if heads else ())
+    seen = [item for part in spread(look, chunks, workers, 1) for item in part if item is not None]
+    pictures = [item.measures for item in seen]
     skipped = [any(limit.broken(item) for limit in SKIPPED) for item in pictures]
     unusual = [any(limit.broken(item) for limit in WARNED) for item in pictures]
     broken = Counter(
@@ -124,7 +139,17 @@ def _counts(name: str, heads: bool, files: Sequence[Path], workers: int) -> SetC
         warned=sum(odd and not out for odd, out in zip(unusual, skipped, strict=True)),
         limits=dict(sorted(broken.items())),
         ranges=_ranges(pictures),
+        families=_families(seen),
     )
+
+
+def _families(seen: Sequence[_Seen]) -> dict[str, tuple[int, int, int]]:
+    counts = Counter(item for each in seen for item in each.families.items())
+    names = list(dict.fromkeys(name for each in seen for name in each.families))
+    return {
+        name: (counts[name, "skipped"], counts[name, "warned"], counts[name, "passed"])
+        for name in names
+    }
 
 
 def _ranges(pictures: Sequence[Measures]) -> dict[str, tuple[float, float]]:
@@ -137,16 +162,19 @@ def _ranges(pictures: Sequence[Measures]) -> dict[str, tuple[float, float]]:
     return found
 
 
-def _look(files: Iterable[Path]) -> list[Measures | None]:
-    return [_measures(path.read_bytes()) for path in files]
+def _look(files: Iterable[Path], families: Sequence[str]) -> list[_Seen | None]:
+    return [_seen(path.read_bytes(), families) for path in files]
 
 
-def _measures(body: bytes) -> Measures | None:
-    """The measures of one file; None when the gate refuses it before the picture."""
+def _seen(body: bytes, families: Sequence[str]) -> _Seen | None:
+    """What is seen of one file; None when the gate refuses it before the picture."""
     slice_hu = decode_slice(body, _LENIENT).slice_hu
     if slice_hu is None:
         return None
     header = read(body, _LENIENT).header
     spacing, rows = header.numbers("PixelSpacing"), header.word("Rows") or SLICE_SIZE
     scaled = None if spacing is None else tuple(mm * rows / SLICE_SIZE for mm in spacing)
-    return measure(slice_hu.voxels_hu, scaled)
+    hu = slice_hu.voxels_hu
+    made = {name: gate_families.FAMILIES[name](hu) for name in families}
+    verdicts = {name: gate_families.verdict(other, scaled) for name, other in made.items()}
+    return _Seen(measure(hu, scaled), verdicts)

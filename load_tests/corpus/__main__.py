@@ -20,10 +20,17 @@ from load_tests.target import LoadTestError
 OUT = Path(__file__).parents[2] / ".state" / "corpus"
 
 
+def _folder(text: str) -> Path:
+    """An empty name would be the working folder: `make corpus` without CORPUS."""
+    if not text:
+        raise argparse.ArgumentTypeError("set CORPUS to a folder with files")
+    return Path(text)
+
+
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m load_tests.corpus", description=__doc__)
-    parser.add_argument("folder", type=Path, help="every file below it is sent")
+    parser.add_argument("folder", type=_folder, help="every file below it is sent")
     parser.add_argument("--out", type=Path, default=OUT, help="where the table is written")
     parser.add_argument("--target", default=os.environ.get("TARGET", ""), help="running service")
     parser.add_argument("--classified", default="", help="pattern of files that must be classified")

@@ -1,6 +1,6 @@
 """Family: the processes of a running service: which of them ended, and how far memory peaked.
 
-mark -> a request -> growth_kib, deaths       (Linux: proc(5), VmRSS, VmHWM, clear_refs)
+mark -> a request -> growth_kib, cpu_ms, deaths       (Linux: proc(5), VmRSS, VmHWM, clear_refs)
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ class Family:
         self._root = root
         self._members: list[psutil.Process] = []
         self._before: dict[int, int] = {}
+        self._cpu_s = 0.0
         self.take_stock()
 
     def take_stock(self) -> None:
@@ -36,6 +37,14 @@ class Family:
             except OSError:
                 continue  # it ended: `deaths` says so
             self._before[process.pid] = resident_kib(process.pid, "VmRSS")
+        self._cpu_s = self._used_s()
+
+    def cpu_ms(self) -> float:
+        """Processor time of all processes since `mark`, ms; in steps of the kernel's 10 ms."""
+        return max(0.0, self._used_s() - self._cpu_s) * 1000
+
+    def _used_s(self) -> float:
+        return sum(map(cpu_s, self._members))
 
     def growth_kib(self) -> int:
         """Sum over the processes of peak minus start since `mark`, KiB."""
@@ -48,6 +57,15 @@ class Family:
         if ended and is_alive(self._root):
             self.take_stock()
         return len(ended)
+
+
+def cpu_s(process: psutil.Process) -> float:
+    """Processor time of a process so far, s; 0 when it has ended."""
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system)
 
 
 def is_alive(process: psutil.Process) -> bool:

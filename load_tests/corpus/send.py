@@ -44,13 +44,13 @@ def by_http(client: httpx.Client, body: bytes) -> Answer:
         content = answer.json()
     except (httpx.HTTPError, ValueError):
         return Answer("http", "0", UNANSWERED)
+    slices = content.get("slices", [])
     found = {
-        violation["code"]
-        for item in content.get("slices", [])
-        for violation in (*item["errors"], *item["warnings"])
+        violation["code"] for item in slices for violation in (*item["errors"], *item["warnings"])
     }
     code = CLASSIFIED if answer.status_code == 200 else str(content.get("code", UNANSWERED))
-    return Answer("http", str(answer.status_code), code, tuple(sorted(found)))
+    count = max(1, len(slices))
+    return Answer("http", str(answer.status_code), code, tuple(sorted(found)), count)
 
 
 def by_grpc(stub: ich_pb2_grpc.HemorrhageClassifierStub, body: bytes) -> Answer:
@@ -62,7 +62,8 @@ def by_grpc(stub: ich_pb2_grpc.HemorrhageClassifierStub, body: bytes) -> Answer:
     found = {
         violation.code for item in answer.slices for violation in (*item.errors, *item.warnings)
     }
-    return Answer("grpc", grpc.StatusCode.OK.name, CLASSIFIED, tuple(sorted(found)))
+    status, count = grpc.StatusCode.OK.name, len(answer.slices)
+    return Answer("grpc", status, CLASSIFIED, tuple(sorted(found)), count)
 
 
 def _refusal(error: grpc.RpcError) -> Answer:

@@ -21,17 +21,22 @@ _NOT_A_SLICE = frozenset(
     | {"VRT", "3D", "VMI", "MONOENERGETIC", "MONO", "IODINE", "VNC", "VIRTUAL"}
     | {"MAXIMUM", "MINIMUM", "SUBTRACTION", "QUANTITY", "CBF", "CBV", "MTT", "TTP"}
 )
-_NO_AGENT = frozenset(
-    {"NONE", "NO", "N", "NIL", "NA", "N/A", "0", "NON", "NON-CONTRAST", "WITHOUT", "W/O"}
-    | {"OHNE", "NATIVE", "PLAIN", "UNENHANCED"}
+_NO_AGENT = frozenset(("N", "NA", "N/A", "0", "NON", "NATIVE", "NATIV", "PLAIN", "UNENHANCED"))
+# A phrase that begins so names no agent; "NON-IONIC" does not begin so.
+_NONE_GIVEN = re.compile(r"(NO|NONE|NOT|NIL|WITHOUT|W/O|WO|OHNE|SANS|SIN|SEM|SENZA)\b")
+_CONTRAST = re.compile(
+    r"[CK]ONTRAST|\bKM\b|\bCC\b|\bCTA\b|ANGIO|\bC\+|\+C\b|\bPOST\b|\bCTP\b|PERFUSION"
 )
-_CONTRAST = re.compile(r"CONTRAST|\bCC\b|\bCTA\b|ANGIO|\bC\+|\+C\b|\bPOST\b|\bCTP\b|PERFUSION")
-_NO_CONTRAST = re.compile(r"(WITHOUT|W/O|\bWO\b|\bNON?\b|\bUN)[\s_-]*(IV[\s_-]*)?CONTRAST")
+_NO_CONTRAST = re.compile(
+    r"(WITHOUT|W/O|\bWO|\bNON?|\bUN|\bOHNE|\bSANS|\bSIN|\bSEM|\bSENZA)[\s-]*"
+    r"((IV|I\.V\.|INTRAVENOUS)[\s-]*)?([CK]ONTRAST|KM\b)"
+)
 _SHARP_KERNEL = re.compile(r"^[HJ][A-Z]?[67]\d|BONE|EDGE|LUNG|^FC[38]\d")
 _HEAD = re.compile(r"HEAD|BRAIN|SKULL|CRAN|CEREB|NEURO|KOPF|SCH(A|AE)DEL")
 _ELSEWHERE = re.compile(
     r"CHEST|THORA|LUNG|ABDOM|PELVI|SPINE|LUMBAR|CERVICAL|NECK|HEART|CARDIAC|KNEE|HIP\b|SHOULDER"
 )
+_DESCRIPTIONS = ("SeriesDescription", "ProtocolName")
 _EMPTY_BYTES = 8  # a delimiter, or one empty item
 _AGE = re.compile(r"(\d{1,3})([DWMY])", re.ASCII)
 
@@ -98,9 +103,15 @@ def rescale_not_hu(parsed: Parsed, _: Caps) -> bool:
     return parsed.header.text("RescaleType").upper() not in ("", "HU")
 
 
+def _words(parsed: Parsed, keyword: str) -> str:
+    """A text in capitals; scanners join the words of a protocol by underscores."""
+    return parsed.header.text(keyword).upper().replace("_", " ")
+
+
 def _contrast(parsed: Parsed) -> bool:
-    agent = parsed.header.text("ContrastBolusAgent").upper()
-    named = bool(agent) and agent not in _NO_AGENT and not _NO_CONTRAST.search(agent)
+    agent = _words(parsed, "ContrastBolusAgent")
+    without = agent in _NO_AGENT or _NONE_GIVEN.match(agent) or _NO_CONTRAST.search(agent)
+    named = bool(agent) and not without
     # Enhanced CT lists the agents once and says for each frame whether they had arrived.
     listed = parsed.header.length("ContrastBolusAgentSequence") > _EMPTY_BYTES
     given = parsed.header.text("ContrastBolusAgentAdministered").upper() != "NO"
@@ -119,7 +130,7 @@ def contrast_tolerated(parsed: Parsed, caps: Caps) -> bool:
 
 def contrast_suspected(parsed: Parsed, _: Caps) -> bool:
     """A description suggests contrast."""
-    texts = [parsed.header.text(name).upper() for name in ("SeriesDescription", "ProtocolName")]
+    texts = [_words(parsed, name) for name in _DESCRIPTIONS]
     return any(_CONTRAST.search(_NO_CONTRAST.sub("", text)) for text in texts)
 
 
@@ -178,8 +189,7 @@ def other_body_part(parsed: Parsed, _: Caps) -> bool:
 
 def other_region(parsed: Parsed, _: Caps) -> bool:
     """Series description or protocol name names another region, and not the head."""
-    names = ("SeriesDescription", "ProtocolName")
-    text = " ".join(parsed.header.text(name).upper() for name in names)
+    text = " ".join(_words(parsed, name) for name in _DESCRIPTIONS)
     return bool(_ELSEWHERE.search(text)) and not _HEAD.search(text)
 
 

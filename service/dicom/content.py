@@ -23,7 +23,7 @@ from service.types import Violation
 _Mask = npt.NDArray[np.bool_]
 
 GRID = 128  # points along a side; fine enough for a skull of 3 mm
-_AIR_HU, _TISSUE_HU, _BONE_HU = -900, -300, 200
+_AIR_HU, _LUNG_HU, _TISSUE_HU, _BONE_HU = -900, -800, -300, 200
 _BRAIN_HU = (0, 80)
 _FIELD_CM = 25.0  # assumed where the object does not say how large a pixel is
 _SECTORS = 36
@@ -36,6 +36,8 @@ class Measures:
     Attributes:
         air: share of the picture at or below -900 HU (air, padding).
         tissue_cm2: area above -300 HU.
+        between_cm2: area from -800 to -300 HU, where a head has only edges.
+        ragged: share of the tissue whose right neighbour is none; a body has a closed outline.
         soft: share of the tissue within 0..80 HU.
         bone: share of the tissue above 200 HU.
         hollow: share of the outline of the tissue that is air or lung.
@@ -48,6 +50,8 @@ class Measures:
 
     air: float
     tissue_cm2: float
+    between_cm2: float
+    ragged: float
     soft: float
     bone: float
     hollow: float
@@ -78,6 +82,19 @@ SKIPPED: tuple[Limit, ...] = (
     Limit(
         "over 120 cm2 of tissue, less than 8 % of it within 0 to 80 HU",
         lambda m: m.tissue_cm2 > 120.0 and m.soft < 0.08,
+    ),
+    # Much hair or a bandage around the vertex lies there as well, so the ratio is a large one.
+    Limit(
+        "over 100 cm2 within -800 to -300 HU, over three times the tissue",
+        lambda m: m.between_cm2 > max(100.0, 3.0 * m.tissue_cm2),
+    ),
+    Limit(
+        "over 20 cm2 of tissue, over 35 % of it at its edge",
+        lambda m: m.tissue_cm2 > 20.0 and m.ragged > 0.35,
+    ),
+    Limit(
+        "over 20 cm2 of tissue, over 90 % of it bone",
+        lambda m: m.tissue_cm2 > 20.0 and m.bone > 0.9,
     ),
     Limit("over 60 % of the outline is air or lung", lambda m: m.hollow > 0.6),
     Limit(
@@ -134,6 +151,8 @@ def measure(hu: npt.NDArray[np.int16], spacing_mm: tuple[float, ...] | None) -> 
     return Measures(
         air=_count(grid <= _AIR_HU) / grid.size,
         tissue_cm2=tissue_count * cell_cm2,
+        between_cm2=_count((grid > _LUNG_HU) & ~tissue) * cell_cm2,
+        ragged=_count(tissue[:, :-1] & ~tissue[:, 1:]) / max(1, tissue_count),
         soft=_count(soft) / max(1, tissue_count),
         bone=_count(bone) / max(1, tissue_count),
         hollow=_count(outline & ~tissue) / max(1, _count(outline)),

@@ -99,7 +99,8 @@ RULES: tuple[Rule, ...] = (
          "The image is a localizer, a secondary capture or computed from others.", c.not_a_slice,
          "PS3.3 C.8.2.1.1.1 and C.8.16.1: scouts, reformats, projections and spectral images"
          " (VMI, iodine, VNC) do not hold the HU of one slice."),
-    Rule(MULTI_FRAME, c.multi_frame, "PS3.3 A.3: a CT Image has one frame."),
+    Rule(MULTI_FRAME, c.multi_frame, "PS3.3 A.3: a CT Image has one frame; those of Enhanced CT"
+         " objects are taken apart, below."),
     _row("pixel_layout", SKIP, "SamplesPerPixel", _LAYOUT, p.colour, _LAYOUT_WHY),
     _row("pixel_layout", SKIP, "PhotometricInterpretation", _LAYOUT, p.not_monochrome, _LAYOUT_WHY),
     _row("pixel_layout", SKIP, "BitsAllocated", _LAYOUT, p.not_16_bits, _LAYOUT_WHY),
@@ -158,7 +159,9 @@ RULES: tuple[Rule, ...] = (
          "Cleared products are for adults.", "min_age_years"),
     _row("burned_in", WARN, "BurnedInAnnotation", "Text is burned into the image.", c.burned_in,
          "PS3.3 C.7.6.1.1.5."),
-    Rule(MATRIX_RESAMPLED, p.matrix_not_512, "The network takes 512 x 512."),
+    Rule(MATRIX_RESAMPLED, p.matrix_not_512,
+         "The network takes 512 x 512: the HU of each new pixel are the mean over its area when"
+         " reducing and linear between pixel centres when enlarging; the field of view stays."),
 )
 # fmt: on
 

@@ -40,7 +40,8 @@ WANTED: frozenset[int] = frozenset(TAGS[name] for name in _KEYWORDS)
 
 # The longest value of these elements in real objects is below 200 bytes.
 _MAX_TEXT_BYTES = 1024
-_UID = re.compile(r"[0-9.]{1,64}")
+# PS3.5 9.1, but for the leading zeros that some makers write.
+_UID = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")
 _LENIENT_UID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 

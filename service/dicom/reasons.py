@@ -1,7 +1,7 @@
 """Reasons: when and why each violation is given that no header rule finds, for the documentation.
 
-The header rules (`gate.RULES`) carry theirs in their rows. Clauses are of DICOM (PS3.x) unless
-another source is named.
+The header rules (`gate.RULES`) carry theirs in their rows, also for sentences of `violations`.
+Clauses are of DICOM (PS3.x) unless another source is named.
 """
 
 from __future__ import annotations
@@ -25,9 +25,6 @@ REASONS: dict[str, str] = {
     " (PS3.3 C.7.6.16).",
     "frame_offsets": "The Basic or Extended Offset Table does not point at fragments, or there is"
     " none and fragments and frames differ in number (PS3.5 A.4).",
-    "multi_frame": "A multi-frame object where only single frames are read (training data sets).",
-    "pixel_length": "Native length is not rows x columns x 2 x frames (PS3.5 8.1.1); a known file"
-    " of RSNA 2019 is short.",
     "pixel_corrupt": "A compressed frame cannot be decoded to rows x columns x 2 bytes.",
     "lossy_compression": "LossyImageCompression is 01 (PS3.3 C.7.6.1.1.5), or the codestream is"
     " lossy; while the setting `lossy` is `refuse` such an object is rejected.",
@@ -45,8 +42,6 @@ REASONS: dict[str, str] = {
     " -4096, intercept -1000 (J. Howard's notebook on RSNA 2019).",
     "fix_padding": "PixelPaddingValue to PixelPaddingRangeLimit (PS3.3 C.7.5.1.1.2), raw -2000 and"
     " -3024 HU become -1000 HU.",
-    "matrix_resampled": "Rows and columns are equal and not 512: mean over the area when reducing,"
-    " linear interpolation when enlarging.",
     "default_window_substituted": "WindowCenter or WindowWidth missing, not a number, or the width"
     " outside 1 to 4096 HU (PS3.3 C.11.2.1.2).",
 }

@@ -99,6 +99,7 @@ def as_json(item: ich_pb2.SliceResult) -> dict[str, Any]:
         "window": window and plain(window),
         "warnings": [violation_json(violation) for violation in item.warnings],
         "errors": [violation_json(violation) for violation in item.errors],
+        "frame": item.frame if item.HasField("frame") else None,
     }
 
 

@@ -1,7 +1,7 @@
 """A canary in everything that a client can send never comes out: logs, metrics, error answers.
 
-What does come out by design is not tested here: a valid UID and, beside a result, the file name
-go back to the client that sent them.
+What goes back to its client by design: a valid UID and, beside a result, the file name. Neither
+appears in logs or metrics.
 """
 
 from __future__ import annotations
@@ -16,10 +16,14 @@ import grpc
 import httpx
 import pytest
 from pydicom.datadict import DicomDictionary, dictionary_has_tag
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from service.dicom.header import TAGS
 from service.rpc import ich_pb2, ich_pb2_grpc
 from tests.e2e.running import RunningService
+from tests.enhanced_ct import make_enhanced
 from tests.factories import DEFLATED, make_ct_slice
 from tests.hostile.parts import (
     ITEM,
@@ -38,38 +42,10 @@ from tests.hostile.parts import (
 CANARY = "Canary^4711~zq"
 WORD = "canary4711zq"
 VALUE = CANARY.encode()
-TEXT_VRS = frozenset(
-    [
-        "AE",
-        "AS",
-        "CS",
-        "DA",
-        "DS",
-        "DT",
-        "IS",
-        "LO",
-        "LT",
-        "PN",
-        "SH",
-        "ST",
-        "TM",
-        "UC",
-        "UI",
-        "UR",
-        "UT",
-    ]
-)
-HEADERS = {
-    name: CANARY
-    for name in (
-        "User-Agent",
-        "Referer",
-        "Cookie",
-        "Authorization",
-        "X-Request-ID",
-        "X-Forwarded-For",
-    )
-} | {"Traceparent": CANARY, "X-Patient": CANARY, "Accept-Language": CANARY}
+UID = "2.25.471147114711"  # a valid one
+TEXT_VRS = frozenset(b"AE AS CS DA DS DT IS LO LT PN SH ST TM UC UI UR UT".decode().split())
+_NAMES = "User-Agent Referer Cookie Authorization X-Request-ID X-Forwarded-For Traceparent"
+HEADERS = dict.fromkeys((*_NAMES.split(), "X-Patient", "Accept-Language"), CANARY)
 DICOM = {"Content-Type": "application/dicom"}
 
 
@@ -100,6 +76,29 @@ def private() -> bytes:
     return VALUE.ljust(128, b"\0") + parts.file()[128:]
 
 
+def in_functional_groups() -> bytes:
+    """A multi-frame object with the canary in the groups of its frames."""
+
+    def change(made: Dataset) -> None:
+        shared = made.SharedFunctionalGroupsSequence[0]
+        shared.CTXRayDetailsSequence[0][TAGS["KVP"]] = _raw(TAGS["KVP"], "DS")
+        for frame in made.PerFrameFunctionalGroupsSequence:
+            kind = frame.CTImageFrameTypeSequence[0]
+            kind[TAGS["FrameType"]] = _raw(TAGS["FrameType"], "CS")
+
+    return make_enhanced(2, change=change)
+
+
+def _raw(tag: int, vr: str) -> RawDataElement:
+    return RawDataElement(Tag(tag), vr, len(VALUE), VALUE, 0, False, True)
+
+
+def with_valid_uids() -> bytes:
+    """The valid slice whose identifiers are the canary UID."""
+    names = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+    return make_ct_slice(**{name: f"{UID}.{number}" for number, name in enumerate(names)})
+
+
 def in_the_file_meta() -> bytes:
     """The canary as transfer syntax, SOP class and application titles of the file meta group."""
     meta = element(0x00020002, "UI", VALUE) + element(0x00020010, "UI", VALUE)
@@ -120,6 +119,7 @@ def objects() -> dict[str, bytes]:
         "second half of the dictionary": with_texts(halves[1]),
         "where it harms nothing": with_texts(harmless),
         "private": private(),
+        "functional groups": in_functional_groups(),
         "file meta": in_the_file_meta(),
         "cut": with_texts(everywhere)[:20_000],
         "noise": VALUE * 500,
@@ -186,6 +186,20 @@ def test_http(service: RunningService, client: httpx.Client) -> None:
     assert_silent("metrics", client.get("/metrics").text)
 
 
+def test_valid_uids_stay_out_of_log_and_metrics(service: RunningService) -> None:
+    """Identifiers go back to the client that sent them, and nowhere else."""
+    with service.http() as http:
+        answers = [
+            http.post("/classify", content=body, headers=DICOM)
+            for body in (with_valid_uids(), with_valid_uids()[:-2])
+        ]
+        metrics = http.get("/metrics").text
+    assert [answer.status_code for answer in answers] == [200, 422]
+    assert all(UID in answer.text for answer in answers)
+    assert UID not in service.log.read_text()
+    assert UID not in metrics
+
+
 def test_grpc(service: RunningService) -> None:
     """Objects, names, ids and metadata: no status, detail or trailing metadata repeats it."""
     metadata = (("x-request-id", CANARY), ("authorization", CANARY), (WORD, CANARY))
@@ -201,7 +215,8 @@ def test_grpc(service: RunningService) -> None:
                 failures += 1
                 assert_silent(where, f"{error.details()} {error.trailing_metadata()!r}")
             else:
-                answer.slices[0].file_name = ""
+                for item in answer.slices:
+                    item.file_name = ""
                 assert_silent(where, str(answer))
         unknown = channel.unary_unary(f"/ich.v1.HemorrhageClassifier/{WORD}")
         with suppress(grpc.RpcError):

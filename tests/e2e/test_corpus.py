@@ -44,6 +44,6 @@ def test_shared_corpora(service: RunningService, corpora: Path) -> None:
     """No 5xx, no death, no slow or costly verdict; the whole real head series is classified."""
     family = Family(psutil.Process(service.process.pid))
     target = Target("127.0.0.1", service.http_port, service.grpc_port)
-    verdicts = list(run(corpora, target, family))
-    assert complaints(verdicts, HEAD) == [], summary(verdicts)
+    verdicts = list(run(corpora, target, family, tries=1))
+    assert complaints(verdicts, HEAD, busy=True) == [], summary(verdicts)
     assert len({item.file for item in verdicts if "head_ct_ge/" in item.file}) >= 28

@@ -10,6 +10,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydicom.dataset import Dataset
+
+from tests.enhanced_ct import make_enhanced
 from tests.factories import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, head_hu, make_ct_slice
 from tests.fuzz.planted import PLANT
 
@@ -36,8 +39,14 @@ class ReaderRun:
     output: str
 
 
+def _tiny(made: Dataset) -> None:
+    """Two frames of 2 x 2: they fit their header, and nothing but the header is left to mutate."""
+    made.Rows = made.Columns = 2
+    made.PixelData = bytes(2 * 2 * 2 * 2)
+
+
 def write_seeds(folder: Path) -> int:
-    """Small valid headers in every native encoding, and the findings that were kept."""
+    """Small headers in every native encoding, multi-frame ones, and the findings that were kept."""
     pixels = (head_hu(_ROWS).astype("int32") + 1024).astype("<u2")
     fields = {"PixelData": b"\0" * 64}
     bodies = [
@@ -45,6 +54,7 @@ def write_seeds(folder: Path) -> int:
         for syntax in (EXPLICIT, IMPLICIT, BIG_ENDIAN, DEFLATED)
     ]
     bodies.append(make_ct_slice(preamble=False, pixels=pixels, **fields))
+    bodies += [make_enhanced(2, change=_tiny, undefined_length=flag) for flag in (False, True)]
     bodies += [path.read_bytes() for path in sorted(SEEDS.glob("*.dcm"))]
     small = [body for body in bodies if len(body) <= MAX_INPUT]
     for number, body in enumerate(small):

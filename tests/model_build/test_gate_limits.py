@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from model_build.gate_families import FAMILIES
 from model_build.gate_limits import measured, write
 from service.dicom.content import SKIPPED, WARNED
 from tests.factories import make_ct_slice
@@ -39,6 +40,9 @@ def test_counts_by_set(folders: tuple[Path, Path], tmp_path: Path) -> None:
     assert set(second.limits) <= {limit.words for limit in (*SKIPPED, *WARNED)}
     low, high = first.ranges["brain_hu"]
     assert 25.0 < low <= high < 40.0
+    assert second.families == {}
+    assert set(first.families) == set(FAMILIES)
+    assert first.families["inverted"] == (2, 0, 0)
     write([first, second], tmp_path / "out.json")
     facts = json.loads((tmp_path / "out.json").read_text())
     assert [item["name"] for item in facts["sets"]] == ["heads", "others"]

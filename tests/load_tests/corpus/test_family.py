@@ -72,6 +72,22 @@ def test_a_peak_that_is_over_is_still_seen(parent: subprocess.Popen[str]) -> Non
     assert family.deaths() == 0
 
 
+def test_processor_time_is_seen() -> None:
+    """A loop of a quarter of a second is processor time; waiting for a line is none."""
+    loop = "import sys, time\nfor line in sys.stdin:\n    end = time.process_time() + float(line)\n"
+    loop += "    while time.process_time() < end: pass\n    print('done', flush=True)"
+    with subprocess.Popen(
+        [sys.executable, "-c", loop], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        tell(process, "0")
+        family = Family(psutil.Process(process.pid))
+        family.mark()
+        assert family.cpu_ms() == 0
+        tell(process, "0.25")
+        assert 200 <= family.cpu_ms() <= 400
+        process.kill()
+
+
 def test_a_death_is_counted_once(parent: subprocess.Popen[str]) -> None:
     """A killed child is one death; the next look finds the family as it is then."""
     family = Family(psutil.Process(parent.pid))

@@ -55,8 +55,8 @@ class Stub:
 
 def test_http_answers() -> None:
     """A classified slice, a refusal with its code, and a page that is no answer of ours."""
-    found = http(httpx.Response(200, json={"slices": [VIOLATIONS | {"errors": []}]}))
-    assert found == Answer("http", "200", "classified", ("kernel",))
+    found = http(httpx.Response(200, json={"slices": [VIOLATIONS | {"errors": []}] * 2}))
+    assert found == Answer("http", "200", "classified", ("kernel",), slices=2)
     refusal = {"code": "modality", "slices": [VIOLATIONS]}
     found = http(httpx.Response(422, json=refusal))
     assert found == Answer("http", "422", "modality", ("kernel", "modality"))

@@ -43,3 +43,10 @@ def test_a_run_without_files_or_service_says_so(
     (tmp_path / "file").write_bytes(b"x")
     assert main([str(tmp_path), *out]) == 2
     assert "No service answers" in capsys.readouterr().err
+
+
+def test_no_folder_is_not_the_working_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    """`make corpus` without CORPUS sends nothing, instead of everything below the checkout."""
+    with pytest.raises(SystemExit, match="2"):
+        main([""])
+    assert "CORPUS" in capsys.readouterr().err

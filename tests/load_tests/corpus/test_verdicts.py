@@ -15,7 +15,7 @@ REFUSED = Answer("http", "422", "modality", ("modality",))
 
 def row(answer: Answer, **changed: float) -> Verdict:
     """A cheap, fast verdict on one file."""
-    return Verdict("a/b.dcm", answer, **({"ms": 5.0, "growth_kib": 100} | changed))  # type: ignore[arg-type]
+    return Verdict("a/b.dcm", answer, **({"ms": 5.0, "cpu_ms": 4.0, "growth_kib": 100} | changed))  # type: ignore[arg-type]
 
 
 def test_verdicts_in_time_are_no_complaint() -> None:
@@ -42,6 +42,21 @@ def test_each_fault_is_a_complaint(broken: Verdict, words: str) -> None:
     (sentence,) = complaints([row(GOOD), broken][1:])
     assert sentence.startswith("a/b.dcm")
     assert words in sentence
+
+
+def test_each_frame_has_its_second() -> None:
+    """An object of two frames may take two seconds, and not more."""
+    two = Answer("http", "200", "classified", (), slices=2)
+    assert complaints([row(two, ms=1999.0)]) == []
+    (sentence,) = complaints([row(two, ms=2001.0)])
+    assert "took 2001 ms, the limit is 2000" in sentence
+
+
+def test_on_a_busy_machine_processor_time_counts() -> None:
+    """What waited for a processor is no complaint, what used one for too long is."""
+    assert complaints([row(GOOD, ms=5000.0)], busy=True) == []
+    (sentence,) = complaints([row(GOOD, ms=5000.0, cpu_ms=1001.0)], busy=True)
+    assert "took 1001 ms" in sentence
 
 
 def test_transports_that_disagree_are_a_complaint() -> None:
@@ -77,7 +92,9 @@ def test_table(tmp_path: Path) -> None:
         "status": "200",
         "code": "classified",
         "violations": "monochrome1",
+        "slices": "1",
         "ms": "5.0",
+        "cpu_ms": "4",
         "growth_kib": "100",
         "deaths": "0",
     }

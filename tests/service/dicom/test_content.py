@@ -10,8 +10,9 @@ import numpy.typing as npt
 import pytest
 
 from service.dicom.content import SKIPPED, WARNED, Measures, check, measure
+from service.dicom.decode import decode_slice
 from service.dicom.limits import Caps, Thresholds
-from tests.factories import head_hu
+from tests.factories import head_hu, make_ct_slice
 
 Hu = npt.NDArray[np.int16]
 SPACING = (0.488, 0.488)
@@ -65,6 +66,22 @@ def test_what_is_no_head_is_skipped(name: str) -> None:
     assert codes(NO_HEADS[name]) == ["not_head_like"]
 
 
+@pytest.mark.parametrize("name", NO_HEADS)
+def test_the_tags_of_a_head_do_not_help(name: str) -> None:
+    """The whole decode of a file whose every element is that of a valid slice of a head."""
+    stored = NO_HEADS[name].clip(-1024).astype(np.int32) + 1024
+    decoded = decode_slice(make_ct_slice(pixels=stored, BitsStored=16, HighBit=15))
+    assert decoded.slice_hu is None
+    assert {item.code for item in decoded.violations} <= {"not_head_like", "hu_implausible"}
+
+
+@pytest.mark.parametrize("slope", ["0.5", "0.8", "1.2", "2"])
+def test_a_wrong_slope_is_found(slope: str) -> None:
+    """One element of the valid slice is changed, and its brain is no brain any more."""
+    found = decode_slice(make_ct_slice(RescaleSlope=slope)).violations
+    assert [item.code for item in found] == ["not_head_like"]
+
+
 def test_a_chest_is_skipped_by_its_size() -> None:
     """A wide body at the pixel spacing of a body scan."""
     assert codes(chest(), (0.78, 0.78)) == ["not_head_like"]
@@ -108,13 +125,16 @@ def test_the_setting_turns_the_skip_into_a_warning() -> None:
     assert (found.code, found.action) == ("content_unusual", "warn")
 
 
-USUAL = Measures(0.5, 280.0, 0.7, 0.13, 0.05, 180.0, 0.97, 32.0, 1.0, True)
+USUAL = Measures(0.5, 280.0, 12.0, 0.05, 0.7, 0.13, 0.05, 180.0, 0.97, 32.0, 1.0, True)
 OUTSIDE = [
     {"air": 0.009},
     {"tissue_cm2": 0.9},
     {"tissue_cm2": 451.0},
     {"bone": 0.009},
     {"soft": 0.07},
+    {"between_cm2": 841.0},
+    {"ragged": 0.36},
+    {"bone": 0.91},
     {"hollow": 0.61},
     {"brain_soft": 0.14},
     {"tissue_cm2": 19.0},

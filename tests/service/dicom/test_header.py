@@ -60,13 +60,15 @@ def test_word_wants_its_vr_and_length() -> None:
     assert read(body, Caps()).header.word("Rows") is None
 
 
-@pytest.mark.parametrize("uid", ["1.2.840.99", "2.25.1"])
+@pytest.mark.parametrize("uid", ["1.2.840.99", "2.25.1", "1.2.03", "1." * 31 + "11"])
 def test_valid_uid_is_returned_without_padding(uid: str) -> None:
     """The trailing NUL that evens the length is no part of a UID."""
     assert header(SOPInstanceUID=uid).identity().sop_instance_uid == uid
 
 
-@pytest.mark.parametrize("uid", ["1.2.x", "<script>", "1" * 65, "ID_6431af929", ""])
+@pytest.mark.parametrize(
+    "uid", ["1.2.x", "<script>", "1" * 65, "ID_6431af929", "", ".", "1..2", "1.2.", ".1"]
+)
 def test_anything_else_is_no_uid(uid: str) -> None:
-    """What is not 1 to 64 digits and dots is never echoed."""
+    """What is not 1 to 64 characters of numbers between dots is never echoed."""
     assert header(SOPInstanceUID=uid).identity().sop_instance_uid == ""
