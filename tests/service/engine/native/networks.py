@@ -10,6 +10,7 @@ from torch import nn
 
 from service.engine.native.library import Jobs, variants
 from service.model.conv_lstm import ConvLstm
+from service.model.host_memory import keep_freed_pages
 
 needs_library = pytest.mark.skipif(
     not variants(), reason="the native library was not built, or the processor lacks AVX2"
@@ -23,6 +24,7 @@ WINDOWS = np.array(
 
 def nasty_network(seed: int = 0, *, bn_unit5: bool = True) -> ConvLstm:
     """The paper's network with batch norms of every sign, a zero, and large shifts."""
+    keep_freed_pages()  # or torch's forwards, the reference, take four times as long
     torch.manual_seed(seed)
     network = ConvLstm(bn_unit5=bn_unit5).eval().requires_grad_(False)
     for layer in network.modules():
