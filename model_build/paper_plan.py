@@ -17,10 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from model_build import head_crop
+from model_build import ablation_heads, head_crop, stored_maps
 from model_build.augmentation import GRID
 from model_build.dataset import Epochs, StepSampler, View
-from model_build.inference import maps_of
 from model_build.map_heads import MapHeads
 from model_build.readout import start_from_maps
 from model_build.stages import JointStage, SequenceStage, WindowStage
@@ -93,18 +92,17 @@ class PaperPlan:
         training, recipe = self.training, self.training.recipe
         device = training.place.device
         self.network.to(device)
-        chosen = self._slices_to_store(recipe.sequence_passes)
-        view = View(self._seed("sequence"), recipe.augmentation)
-        maps = self._stored(chosen, view)
+        seed = self._seed("sequence")
+        chosen = stored_maps.choose(training, recipe.sequence_passes, seed)
+        maps = stored_maps.compute(self.network, training, chosen, View(seed, recipe.augmentation))
         seen = training.validation()
-        unseen = self._stored(seen, View())
+        unseen = stored_maps.compute(self.network, training, seen, View())
         stage = SequenceStage(self.network, recipe.auxiliary_weight, recipe.head_dropout)
 
         def batches(steps: range) -> Iterator[tuple[Tensor, ...]]:
             rows = Epochs(np.arange(len(chosen)), training.source.labels[chosen, -1] > 0)
             place = (training.place.rank, training.place.world)
-            seed, parts = self._seed("sequence"), training.place.world
-            for keys in StepSampler(rows, SEQUENCE_BATCH, steps, seed, parts, place):
+            for keys in StepSampler(rows, SEQUENCE_BATCH, steps, seed, place[1], place):
                 picked = torch.tensor([row for _, _, row in keys])
                 source = torch.from_numpy(chosen[picked.numpy()])
                 yield maps[picked], training.labels[source], training.weights[source]
@@ -117,7 +115,18 @@ class PaperPlan:
         epoch = max(1, len(chosen) // SEQUENCE_BATCH)
         cycles, world = (recipe.head_epochs * epoch,), training.place.world
         rate = recipe.head_rate or recipe.learning_rate
-        return Stage(stage, cycles, rate, batches, world, loss, validate_every=epoch)
+
+        def leave() -> None:
+            if training.place.is_first and training.folder is not None:
+                ablation_heads.keep(
+                    training.folder,
+                    self.network,
+                    maps,
+                    training.labels[chosen],
+                    training.weights[chosen],
+                )
+
+        return Stage(stage, cycles, rate, batches, world, loss, leave, validate_every=epoch)
 
     def _joint(self) -> Stage:
         training, recipe = self.training, self.training.recipe
@@ -218,23 +227,6 @@ class PaperPlan:
         self.network.cpu()
         self.heads.cpu()
         start_from_maps(self.network, self.heads, torch.cat(found), training.labels[chosen])
-
-    def _slices_to_store(self, count: int) -> npt.NDArray[np.intp]:
-        """As many slices as asked for, epoch after epoch; a repeated one is augmented anew."""
-        epochs, chosen = self.training.epochs, np.empty(0, dtype=np.intp)
-        while len(chosen) < count:
-            order = epochs.order((*self._seed("sequence"), len(chosen)))
-            chosen = np.concatenate([chosen, order])
-        return chosen[:count]
-
-    def _stored(self, rows: npt.NDArray[np.intp], view: View) -> Tensor:
-        """Maps (len(rows), 10, 800) of slices, computed by all processes together."""
-        training = self.training
-        mine = np.arange(len(rows))[training.place.rank :: training.place.world]
-        found = maps_of(self.network, training, rows, mine, view)
-        whole = torch.zeros(len(rows), *found.shape[1:])
-        whole[torch.from_numpy(mine)] = found
-        return training.place.summed(whole).to(torch.bfloat16)
 
     def _seed(self, stage: str) -> tuple[int, int]:
         return self.training.recipe.seed, STAGES.index(stage)
