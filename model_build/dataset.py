@@ -52,8 +52,11 @@ class Slices(Dataset[tuple[Any, ...]]):
     def __getitem__(self, key: tuple[int, int, int]) -> tuple[Any, ...]:
         """One slice: (S, S) or (3, S, S) voxels in HU, (2,) window and (6, S/8, S/8) coverage."""
         step, place, index = key
-        rows: Any = index if self._neighbours is None else self._neighbours[index]
-        voxels, window = np.array(self._source.voxels[rows]), self._source.windows[index]
+        read, window = self._source.read, self._source.windows[index]
+        if self._neighbours is None:
+            voxels = read(index)
+        else:
+            voxels = np.stack([read(row) for row in self._neighbours[index]])
         chosen = augmentation.Draw()
         if self._view.seed is None:
             parts: tuple[Any, ...] = index, torch.from_numpy(voxels), torch.from_numpy(window)

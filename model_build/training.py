@@ -118,7 +118,7 @@ class Training:
     def slice(self, row: int) -> tuple[Tensor, Tensor]:
         """One slice as it is, on the device: (1, S, S) int16 in HU and (1, 2) window."""
         device = self.place.device
-        voxels = torch.from_numpy(np.array(self.source.voxels[row]))[None].to(device)
+        voxels = torch.from_numpy(self.source.read(row))[None].to(device)
         return voxels, torch.from_numpy(self.source.windows[row])[None].to(device)
 
     @property
