@@ -106,7 +106,10 @@ def abreast(forward: Callable[[_In], Tensor], batches: Iterable[_In]) -> Iterato
         return
     torch.set_num_threads(1)
     try:
-        with ThreadPoolExecutor(threads) as pool:
+        # The processor's mode for denormals is each thread's own.
+        with ThreadPoolExecutor(
+            threads, initializer=torch.set_flush_denormal, initargs=(True,)
+        ) as pool:
             under_way: deque[Future[Tensor]] = deque()
             for batch in batches:
                 under_way.append(pool.submit(torch.inference_mode()(forward), batch))
