@@ -61,12 +61,23 @@ class NativeEngine:
         Raises:
             ValueError: as `Kernel.run`.
         """
+        features = self._network.trunk.dense(torch.from_numpy(self.maps(voxels_hu, windows)))
+        found: npt.NDArray[np.float32] = self._network.sequence_logits(features).numpy()
+        return found
+
+    def maps(
+        self, voxels_hu: npt.NDArray[np.int16], windows: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float32]:
+        """What the dense layers see of the ten windows: float32 (B, 10, 800), as `ConvLstm.maps`.
+
+        Raises:
+            ValueError: as `Kernel.run`.
+        """
         lower, width = self._network.windows.limits(torch.from_numpy(windows))  # (B, 10) each
         jobs, place = different_windows(lower.numpy(), width.numpy())
-        found_maps = self._kernel.run(voxels_hu, jobs, skip_air=self._skip_air)
-        maps = torch.from_numpy(found_maps[place])  # (B, 10, 800)
-        logits = self._network.sequence_logits(self._network.trunk.dense(maps))
-        found: npt.NDArray[np.float32] = logits.numpy()
+        found: npt.NDArray[np.float32] = self._kernel.run(voxels_hu, jobs, skip_air=self._skip_air)[
+            place
+        ]
         return found
 
     def facts(self) -> Facts:
