@@ -15,12 +15,12 @@ export UV_PYTHON_DOWNLOADS := never
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup model serve test check test-packages train train-quick proto requirements \
-        compare card gate-docs sample bench-decode load e2e corpus fuzz bento clean
+        compare card gate-docs sample bench-decode bench-engine load e2e corpus fuzz native bento clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: .venv/.synced .venv/.stubs ## Create the locked environment and the gRPC stubs
+setup: .venv/.synced .venv/.stubs native ## Create the locked environment, stubs, native engine
 
 $(UV):
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is needed (or: make PYTHON=...)"; exit 1; }
@@ -34,6 +34,10 @@ $(UV):
 .venv/.stubs: service/rpc/ich.proto .venv/.synced
 	$(MAKE) --no-print-directory proto
 	@touch $@
+
+# Quiet when up to date. Where there is no compiler, or it fails, the service runs on torch.
+native: .venv/.synced
+	-@$(PY) -m service.engine.native.build
 
 proto: .venv/.synced ## Regenerate the gRPC stubs from service/rpc/ich.proto
 	$(PY) -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. service/rpc/ich.proto
@@ -54,6 +58,7 @@ test-packages:
 	@deploy/install-test-packages
 
 test: setup test-packages check ## Everything that must be green
+	@$(PY) -m service.engine.native.build  # again: the compiler may have come with test-packages
 	$(PY) -m pytest
 
 e2e: setup ## Only the tests against the really started service
@@ -95,6 +100,9 @@ corpus: $(if $(TARGET),setup,model) ## Send every file of CORPUS=DIR to the serv
 fuzz: setup ## Fuzz reader, gate and codecs for FUZZ_SECONDS (60), after their positive controls
 	@FUZZ_SECONDS="$(FUZZ_SECONDS)" $(PY) -m tests.fuzz
 
+bench-engine: setup ## Time every engine, batch 1, 4 and 16, and compare their answers
+	$(PY) -m load_tests.engines
+
 requirements: $(UV) ## Regenerate service/requirements.txt from the lock
 	$(UV) export --frozen --no-default-groups --no-emit-project --no-hashes --no-header \
 	    --no-annotate > service/requirements.txt
@@ -103,4 +111,5 @@ bento: model ## Build the bento: service code and serving requirements only
 	PATH="$(CURDIR)/.tools/bin:$$PATH" .venv/bin/bentoml build
 
 clean: ## Remove everything that make created
+	rm -rf service/engine/native/built
 	rm -rf .venv .tools .state .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -7,15 +7,20 @@ that all heads see the same features and a fit takes seconds to minutes on a CPU
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from service.model.conv_lstm import ConvLstm
 from service.model.trunk import FEATURES
 from service.types import LABELS
 
 KINDS: tuple[str, ...] = ("lstm", "shuffled_lstm", "mean", "brain_window")
+KEPT = "features.safetensors"  # of the training slices, in the run folder
+STEP = 256  # slices
 BRAIN_WINDOW = 1  # its place among the ten windows
 
 
@@ -63,6 +68,29 @@ class ReadingHead(nn.Module):
             pooled = features[:, BRAIN_WINDOW]
         logits: Tensor = self.head(pooled)
         return logits
+
+
+@torch.inference_mode()
+def keep(folder: Path, network: ConvLstm, maps: Tensor, labels: Tensor, weights: Tensor) -> None:
+    """Write the trunk features of stored maps (N, 10, 800), labels and weights for `kept`."""
+    device = network.head.weight.device
+    rows = [network.trunk.dense(some.to(device).float()).cpu() for some in torch.split(maps, STEP)]
+    found = {"features": torch.cat(rows).bfloat16(), "labels": labels, "weights": weights}
+    save_file({name: value.contiguous() for name, value in found.items()}, folder / KEPT)
+
+
+def kept(folder: Path, seed: int, budget: Budget | None = None) -> dict[str, ReadingHead]:
+    """Every kind of head, fitted on what the training of this run kept; {} where it kept none."""
+    if not (folder / KEPT).exists():
+        return {}
+    found = load_file(folder / KEPT)
+    features = found["features"].float()
+    return {
+        f"{kind}, trained on the same features": fit(
+            kind, features, found["labels"], seed, budget, found["weights"]
+        )
+        for kind in KINDS
+    }
 
 
 def shuffled(features: Tensor, generator: torch.Generator) -> Tensor:

@@ -5,9 +5,11 @@ folder/dicom/*.dcm -> service.dicom.decode -> cache (int16 memory map) -> batche
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +21,7 @@ from model_build import augmentation, masks, neighbours
 from model_build.slice_set import SliceSet
 from model_build.strengths import STRENGTHS
 
+_Batch = TypeVar("_Batch")
 Batch = tuple[Tensor, Tensor, Tensor]  # positions (B,), voxels (B, S, S), windows (B, 2)
 
 
@@ -49,8 +52,11 @@ class Slices(Dataset[tuple[Any, ...]]):
     def __getitem__(self, key: tuple[int, int, int]) -> tuple[Any, ...]:
         """One slice: (S, S) or (3, S, S) voxels in HU, (2,) window and (6, S/8, S/8) coverage."""
         step, place, index = key
-        rows: Any = index if self._neighbours is None else self._neighbours[index]
-        voxels, window = np.array(self._source.voxels[rows]), self._source.windows[index]
+        read, window = self._source.read, self._source.windows[index]
+        if self._neighbours is None:
+            voxels = read(index)
+        else:
+            voxels = np.stack([read(row) for row in self._neighbours[index]])
         chosen = augmentation.Draw()
         if self._view.seed is None:
             parts: tuple[Any, ...] = index, torch.from_numpy(voxels), torch.from_numpy(window)
@@ -159,3 +165,16 @@ def in_order(indices: npt.NDArray[np.intp], batch: int) -> list[list[tuple[int, 
         ]
         for start in range(0, len(indices), batch)
     ]
+
+
+def ahead(batches: Iterator[_Batch], depth: int = 3) -> Iterator[_Batch]:
+    """The same batches in the same order, the next few prepared by a thread meanwhile.
+
+    Reading and augmenting take uneven times; without a store of batches, processes that share
+    every step wait for the slower of them each time.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        under_way = deque(pool.submit(next, batches, None) for _ in range(depth))
+        while (found := under_way.popleft().result()) is not None:
+            under_way.append(pool.submit(next, batches, None))
+            yield found

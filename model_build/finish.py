@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from model_build import ablations, assess, baseline, export
+from model_build import ablation_heads, ablations, assess, baseline, export
 from model_build.card import published_facts
 from model_build.config import Recipe
 from model_build.evaluate import compare_auroc
@@ -97,6 +97,7 @@ def _logits(network: Network, source: SliceSet, parts: Parts, folder: Path, seed
         source.labels[test],
         [source.patients[row] for row in test],
         seed,
+        heads=ablation_heads.kept(folder, seed),
         validation=(features["val"], source.labels[val]),
     )
     text = json.dumps(asdict(table), indent=2) + "\n"

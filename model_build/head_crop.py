@@ -7,13 +7,13 @@ A head fills about half of a slice. The network itself always sees whole slices.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
+from model_build import batch_norm
 from model_build.augmentation import GRID
 from model_build.map_heads import SHALLOW_UNITS
 from service.model.trunk import Trunk
@@ -58,7 +58,7 @@ def pieces(voxels_hu: Tensor, places: Tensor, size: Size) -> Tensor:
 @torch.no_grad()
 def air_maps(trunk: Trunk) -> Tensor:
     """What unit 3 says of air far from any border, by the running statistics: (16,)."""
-    with _evaluating(trunk):
+    with batch_norm.fixed(trunk):
         weight = next(trunk.parameters())
         tile = torch.zeros(1, 1, AIR_TILE, AIR_TILE, device=weight.device)
         maps: Tensor = trunk.units[:SHALLOW_UNITS](tile)
@@ -92,40 +92,15 @@ def whole_maps(
     return shallow, deep
 
 
-@torch.no_grad()
 def settle_batch_norm(trunk: Trunk, inputs: Iterable[tuple[Tensor, Tensor]], cells: int) -> None:
     """Set the batch-norm statistics to their plain mean over pieces.
-
-    The running mean of a short training lags behind its weights; evaluation needs the real one.
 
     Args:
         trunk: its statistics are replaced.
         inputs: (B, 1, h, w) windowed pieces and their places, as training saw them.
         cells: side of the maps of unit 3 of a whole slice.
     """
-    norms = [module for module in trunk.modules() if isinstance(module, nn.BatchNorm2d)]
-    momenta, air = [norm.momentum for norm in norms], air_maps(trunk)
-    trunk.eval()
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # torch: a cumulative average
-        norm.train()
-    for windowed, places in inputs:
-        whole_maps(trunk, windowed, places, air, cells)
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
-        norm.eval()
-
-
-@contextmanager
-def _evaluating(trunk: Trunk) -> Iterator[None]:
-    """Batch norm by its running statistics for a while."""
-    norms = [module for module in trunk.modules() if isinstance(module, nn.BatchNorm2d)]
-    modes = [norm.training for norm in norms]
-    for norm in norms:
-        norm.eval()
-    try:
-        yield
-    finally:
-        for norm, mode in zip(norms, modes, strict=True):
-            norm.train(mode)
+    air = air_maps(trunk)
+    with batch_norm.settling(trunk):
+        for windowed, places in inputs:
+            whole_maps(trunk, windowed, places, air, cells)

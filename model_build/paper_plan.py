@@ -17,16 +17,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from model_build import head_crop
+from model_build import ablation_heads, head_crop, stored_maps
 from model_build.augmentation import GRID
 from model_build.dataset import Epochs, StepSampler, View
-from model_build.inference import maps_of
 from model_build.map_heads import MapHeads
 from model_build.readout import start_from_maps
 from model_build.stages import JointStage, SequenceStage, WindowStage
 from model_build.training import Stage, Training
 from service.model.conv_lstm import ConvLstm
 from service.model.slice_cnn import SliceCnn
+from service.model.trunk import Trunk
 from service.model.windows import WINDOW_NAMES, apply_window
 
 STAGES = ("window", "sequence", "joint")
@@ -93,18 +93,17 @@ class PaperPlan:
         training, recipe = self.training, self.training.recipe
         device = training.place.device
         self.network.to(device)
-        chosen = self._slices_to_store(recipe.sequence_passes)
-        view = View(self._seed("sequence"), recipe.augmentation)
-        maps = self._stored(chosen, view)
+        seed = self._seed("sequence")
+        chosen = stored_maps.choose(training, recipe.sequence_passes, seed)
+        maps = stored_maps.compute(self.network, training, chosen, View(seed, recipe.augmentation))
         seen = training.validation()
-        unseen = self._stored(seen, View())
+        unseen = stored_maps.compute(self.network, training, seen, View())
         stage = SequenceStage(self.network, recipe.auxiliary_weight, recipe.head_dropout)
 
         def batches(steps: range) -> Iterator[tuple[Tensor, ...]]:
             rows = Epochs(np.arange(len(chosen)), training.source.labels[chosen, -1] > 0)
             place = (training.place.rank, training.place.world)
-            seed, parts = self._seed("sequence"), training.place.world
-            for keys in StepSampler(rows, SEQUENCE_BATCH, steps, seed, parts, place):
+            for keys in StepSampler(rows, SEQUENCE_BATCH, steps, seed, place[1], place):
                 picked = torch.tensor([row for _, _, row in keys])
                 source = torch.from_numpy(chosen[picked.numpy()])
                 yield maps[picked], training.labels[source], training.weights[source]
@@ -117,7 +116,18 @@ class PaperPlan:
         epoch = max(1, len(chosen) // SEQUENCE_BATCH)
         cycles, world = (recipe.head_epochs * epoch,), training.place.world
         rate = recipe.head_rate or recipe.learning_rate
-        return Stage(stage, cycles, rate, batches, world, loss, validate_every=epoch)
+
+        def leave() -> None:
+            if training.place.is_first and training.folder is not None:
+                ablation_heads.keep(
+                    training.folder,
+                    self.network,
+                    maps,
+                    training.labels[chosen],
+                    training.weights[chosen],
+                )
+
+        return Stage(stage, cycles, rate, batches, world, loss, leave, validate_every=epoch)
 
     def _joint(self) -> Stage:
         training, recipe = self.training, self.training.recipe
@@ -152,6 +162,7 @@ class PaperPlan:
     def _window_loss(self) -> float:
         """Log loss of stage 2 on val, every slice in one window, the windows in turn."""
         training = self.training
+        self._settle(self.cnn.trunk)
         self.cnn.eval()
 
         def loss(row: int) -> float:
@@ -175,22 +186,26 @@ class PaperPlan:
         return training.mean_over(training.validation(), loss)
 
     def _adopt(self) -> None:
-        """Hand trunk and head of stage 2 to the network of stage 3, then settle batch norm."""
+        """Hand trunk and head of stage 2 to the network of stage 3."""
         training = self.training
         self.network.trunk.load_state_dict(self.cnn.trunk.state_dict())
         if self.network.window_head is not None:
             self.network.window_head.load_state_dict(self.cnn.head.state_dict())
-        train = training.parts["train"]
-        chosen = train[:: max(1, len(train) // SETTLE_SLICES)][:SETTLE_SLICES]
-        cells = training.recipe.size // GRID
-        head_crop.settle_batch_norm(self.network.trunk, self._pieces(chosen), cells)
+        self._settle(self.network.to(training.place.device).trunk)
         if self._masked:
             self._start_readout()
+
+    def _settle(self, trunk: Trunk) -> None:
+        """Batch-norm statistics of a spread of training slices instead of the running mean."""
+        train = self.training.parts["train"]
+        chosen = train[:: max(1, len(train) // SETTLE_SLICES)][:SETTLE_SLICES]
+        cells = self.training.recipe.size // GRID
+        head_crop.settle_batch_norm(trunk, self._pieces(chosen), cells)
 
     def _pieces(self, rows: npt.NDArray[np.intp]) -> Iterator[tuple[Tensor, Tensor]]:
         """Micro batches as stage 2 saw them, cut and in mixed windows: their spread counts too."""
         training, windows, recipe = self.training, self.network.windows, self.training.recipe
-        self.network.to(training.place.device)
+        windows.to(training.place.device)
         crop = recipe.head_crop or (recipe.size, recipe.size)
         rng = np.random.default_rng(self._seed("sequence"))
         for start in range(0, len(rows), recipe.micro_batch):
@@ -218,23 +233,6 @@ class PaperPlan:
         self.network.cpu()
         self.heads.cpu()
         start_from_maps(self.network, self.heads, torch.cat(found), training.labels[chosen])
-
-    def _slices_to_store(self, count: int) -> npt.NDArray[np.intp]:
-        """As many slices as asked for, epoch after epoch; a repeated one is augmented anew."""
-        epochs, chosen = self.training.epochs, np.empty(0, dtype=np.intp)
-        while len(chosen) < count:
-            order = epochs.order((*self._seed("sequence"), len(chosen)))
-            chosen = np.concatenate([chosen, order])
-        return chosen[:count]
-
-    def _stored(self, rows: npt.NDArray[np.intp], view: View) -> Tensor:
-        """Maps (len(rows), 10, 800) of slices, computed by all processes together."""
-        training = self.training
-        mine = np.arange(len(rows))[training.place.rank :: training.place.world]
-        found = maps_of(self.network, training, rows, mine, view)
-        whole = torch.zeros(len(rows), *found.shape[1:])
-        whole[torch.from_numpy(mine)] = found
-        return training.place.summed(whole).to(torch.bfloat16)
 
     def _seed(self, stage: str) -> tuple[int, int]:
         return self.training.recipe.seed, STAGES.index(stage)

@@ -26,6 +26,7 @@ from model_build.slice_set import SliceSet
 from model_build.splits import Parts
 from model_build.synthetic.generate import generate
 from model_build.train import DONE, Trainer
+from service.model.denormals import flush_denormals
 from service.model.registry import NETWORKS, Network
 from service.types import LABELS
 
@@ -143,6 +144,7 @@ def trained(recipe: Recipe, folder: Path) -> Network:
         raise FileNotFoundError("there is no finished training of this recipe; run `train` first")
     network = NETWORKS[recipe.network](**configuration(recipe))
     network.load_state_dict(state.networks[recipe.network])
+    flush_denormals(network)  # as export does: what is measured is what will be served
     return network.eval()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,3 +38,19 @@ class SliceSet:
     def __len__(self) -> int:
         """Number of slices."""
         return len(self.voxels)
+
+    def read(self, row: int) -> npt.NDArray[np.int16]:
+        """Voxels of one slice, (S, S) int16 in HU, as a copy.
+
+        A set larger than the memory is read from its file: page faults in random order make the
+        kernel read ahead several times what is wanted, and throw out what is still needed.
+        """
+        voxels = self.voxels
+        if not isinstance(voxels, np.memmap) or voxels.filename is None:
+            return np.array(voxels[row])
+        shape = voxels.shape[1:]
+        place = voxels.offset + int(row) * math.prod(shape) * voxels.itemsize
+        found: npt.NDArray[np.int16] = np.fromfile(
+            voxels.filename, np.int16, math.prod(shape), offset=place
+        )
+        return found.reshape(shape)

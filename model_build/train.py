@@ -66,7 +66,7 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self.recipe, self.folder, self.place = recipe, folder, place
         self.progress, self.stop_after = progress and place.is_first, stop_after
-        self.training = Training(recipe, source, parts, place, self.progress)
+        self.training = Training(recipe, source, parts, place, self.progress, folder)
         self.training.share_of(recipe.parts)  # refused here, not behind the first stage
         self.plan = plan_of(self.training)
         self.state = checkpoint.read(folder) or State(stage=self.plan.stages[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from model_build.config import Recipe
-from model_build.dataset import Epochs, StepSampler, View, loader
+from model_build.dataset import Epochs, StepSampler, View, ahead, loader
 from model_build.distributed import Place
 from model_build.slice_set import SliceSet
 from model_build.weights import sample_weights
@@ -77,6 +78,7 @@ class Training:
     parts: Mapping[str, npt.NDArray[np.intp]]
     place: Place
     progress: bool = True
+    folder: Path | None = None  # of the run, for what a stage leaves behind
     epochs: Epochs = field(init=False)
     labels: Tensor = field(init=False)
     weights: Tensor = field(init=False)
@@ -110,12 +112,13 @@ class Training:
         place, seed = (self.place.rank, self.place.world), view.seed or (self.recipe.seed,)
         recipe = self.recipe
         sampler = StepSampler(self.epochs, recipe.batch, steps, seed, recipe.parts, place)
-        return iter(loader(self.source, sampler, view, self.workers))
+        batches = iter(loader(self.source, sampler, view, self.workers))
+        return batches if self.workers else ahead(batches)
 
     def slice(self, row: int) -> tuple[Tensor, Tensor]:
         """One slice as it is, on the device: (1, S, S) int16 in HU and (1, 2) window."""
         device = self.place.device
-        voxels = torch.from_numpy(np.array(self.source.voxels[row]))[None].to(device)
+        voxels = torch.from_numpy(self.source.read(row))[None].to(device)
         return voxels, torch.from_numpy(self.source.windows[row])[None].to(device)
 
     @property

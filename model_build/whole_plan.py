@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from model_build import batch_norm
 from model_build.dataset import View, in_order, loader
 from model_build.series_stage import SeriesData, SeriesStage, store_series
 from model_build.stages import WholeStage
@@ -21,6 +22,7 @@ from model_build.training import Stage, Training
 from service.model import registry
 
 SERIES_BATCH = 8
+SETTLE_SLICES = 256
 VALIDATION_BATCH = 8
 
 
@@ -61,8 +63,9 @@ class WholePlan:
 
     @torch.inference_mode()
     def _loss(self) -> float:
-        """Log loss on val; every process computes its share."""
+        """Log loss on val, batch norm settled before; every process computes its share."""
         training, device = self.training, self.training.place.device
+        self._settle()
         rows = training.validation()
         mine = rows[training.place.rank :: training.place.world]
         keys = in_order(mine, VALIDATION_BATCH)
@@ -77,6 +80,19 @@ class WholePlan:
             total += torch.tensor([float(each.mean(dim=1).sum()), float(len(index))])
         summed = training.place.summed(total)
         return float(summed[0] / summed[1])
+
+    def _settle(self) -> None:
+        """Statistics of batch norm on training slices, the same ones in every process."""
+        training, recipe = self.training, self.training.recipe
+        if not batch_norm.norms_of(self.network):
+            return
+        train = training.parts["train"]
+        keys = in_order(train[:: max(1, len(train) // SETTLE_SLICES)], recipe.micro_batch)
+        view, device = View(context=self.context), training.place.device
+        with batch_norm.settling(self.network):
+            for _, voxels, windows in loader(training.source, keys, view, training.workers):
+                if len(voxels) > 1:
+                    self.network(voxels.to(device), windows.to(device))
 
     def _series(self) -> Stage:
         training, recipe = self.training, self.training.recipe

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 
-from model_build.ablation_heads import KINDS, Budget, ReadingHead, fit, shuffled
+from model_build.ablation_heads import KINDS, Budget, ReadingHead, fit, keep, kept, shuffled
+from service.model.conv_lstm import ConvLstm
 
 BUDGET = Budget(epochs=20, batch=16, learning_rate=1e-2)
 
@@ -92,3 +95,20 @@ def test_unknown_kinds_and_unfitting_shapes_are_refused() -> None:
         fit("mean", torch.zeros(2, 10, 128), torch.zeros(3, 6), 0)
     with pytest.raises(ValueError, match="at least one"):
         fit("mean", torch.zeros(0, 10, 128), torch.zeros(0, 6), 0)
+
+
+def test_heads_are_fitted_on_what_the_training_kept(tmp_path: Path) -> None:
+    """One head of every kind, equal to a fit on the features themselves; none without a file."""
+    assert kept(tmp_path, 7) == {}
+    torch.manual_seed(0)
+    network, maps = ConvLstm(256, window_head=True).eval(), torch.rand(12, 10, 32)
+    labels, weights = (torch.rand(12, 6) > 0.5).float(), torch.rand(12)
+    keep(tmp_path, network, maps.bfloat16(), labels, weights)
+    found = kept(tmp_path, 7, Budget(1))
+    assert len(found) == len(KINDS)
+    with torch.inference_mode():
+        features = network.trunk.dense(maps.bfloat16().float()).bfloat16().float()
+    for kind, head in zip(KINDS, found.values(), strict=True):
+        again = fit(kind, features, labels, 7, Budget(1), weights)
+        assert head.kind == kind
+        assert torch.equal(head.head.weight, again.head.weight)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from torch.nn import functional as F
 
-from model_build.dataset import Epochs, Slices, StepSampler, View, in_order, loader
+from model_build.dataset import Epochs, Slices, StepSampler, View, ahead, in_order, loader
 from service.dicom.patient import patient_key
 from tests.factories import make_ct_slice
 from tests.model_build.phantom_set import slice_set
@@ -100,3 +102,32 @@ def test_the_patient_key_groups_without_naming() -> None:
     other = make_ct_slice(seed=0, PatientID="SECRET8")
     assert patient_key(one) == patient_key(two) != patient_key(other)
     assert "SECRET" not in patient_key(one)
+
+
+def test_batches_prepared_ahead_keep_their_order_and_number() -> None:
+    """No batch is lost, doubled or prepared long before its turn."""
+    read: list[int] = []
+
+    def batches() -> Iterator[int]:
+        for value in range(9):
+            read.append(value)
+            yield value
+
+    prepared = ahead(batches(), depth=2)
+    assert next(prepared) == 0
+    assert len(read) <= 4
+    assert [0, *prepared] == list(range(9))
+    assert list(ahead(iter([]), depth=2)) == []
+
+
+def test_an_error_of_a_prepared_batch_reaches_the_training() -> None:
+    """It comes with its own batch, behind the ones before it."""
+
+    def batches() -> Iterator[int]:
+        yield 1
+        raise ValueError("a mask has another size")
+
+    prepared = ahead(batches())
+    assert next(prepared) == 1
+    with pytest.raises(ValueError, match="another size"):
+        next(prepared)

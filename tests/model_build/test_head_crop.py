@@ -67,7 +67,7 @@ def test_maps_laid_into_air_are_those_of_the_whole_slice() -> None:
     (top, left) = (places[0] // 8).tolist()
     inner = (..., slice(top + 5, top + 51), slice(left + 5, left + 43))
     torch.testing.assert_close(found[inner], expected[inner], rtol=0, atol=1e-5)
-    assert float((found - expected).abs().mean()) < 0.01 * float(expected.abs().max())
+    assert float((found - expected).abs().mean()) < 0.03 * float(expected.abs().max())
 
 
 def test_settled_statistics_are_the_mean_over_the_pieces() -> None:
