@@ -13,10 +13,14 @@ ENV UV_PROJECT_ENVIRONMENT=/opt/venv \
 # Dependencies in a layer of their own: it is large, and changes only with the lock.
 COPY pyproject.toml uv.lock ./
 RUN /opt/tools/bin/uv sync --frozen --no-default-groups --no-cache
+# The native engine, for every instruction set it knows: the processor is asked at start.
+RUN apt-get update && apt-get install -y --no-install-recommends g++ \
+    && rm -rf /var/lib/apt/lists/*
 # The model is imported while the image is built, hash first, so that a start needs no network.
 ENV PATH=/opt/venv/bin:$PATH BENTOML_HOME=/opt/bentoml BENTOML_DO_NOT_TRACK=true
 COPY service service
 COPY model_build model_build
+RUN python -m service.engine.native.build
 # BentoML makes the folder of a model private; the service runs as another user.
 RUN python -m model_build save --pretrained \
     && chmod -R a+rX /opt/bentoml
@@ -25,7 +29,7 @@ FROM python:3.11-slim
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin ich
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /opt/bentoml /opt/bentoml
-COPY service /app/service
+COPY --from=build /app/service /app/service
 WORKDIR /app
 # BENTOML_HOME is not writable here on purpose: BentoML then keeps its metrics folder in /tmp, and
 # containers that share nothing cannot blank each other's metrics.

@@ -14,12 +14,12 @@ export UV_PYTHON_DOWNLOADS := never
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup model serve test check test-packages train train-quick proto requirements \
-        compare card sample load e2e bento clean
+        compare card sample load e2e bento clean native bench-engine
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: .venv/.synced .venv/.stubs ## Create the locked environment and the gRPC stubs
+setup: .venv/.synced .venv/.stubs native ## Create the locked environment, stubs, native engine
 
 $(UV):
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is needed (or: make PYTHON=...)"; exit 1; }
@@ -33,6 +33,10 @@ $(UV):
 .venv/.stubs: service/rpc/ich.proto .venv/.synced
 	$(MAKE) --no-print-directory proto
 	@touch $@
+
+# Quiet when up to date. Where there is no compiler, or it fails, the service runs on torch.
+native: .venv/.synced
+	-@$(PY) -m service.engine.native.build
 
 proto: .venv/.synced ## Regenerate the gRPC stubs from service/rpc/ich.proto
 	$(PY) -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. service/rpc/ich.proto
@@ -53,6 +57,7 @@ test-packages:
 	@deploy/install-test-packages
 
 test: setup test-packages check ## Everything that must be green
+	@$(PY) -m service.engine.native.build  # again: the compiler may have come with test-packages
 	$(PY) -m pytest
 
 e2e: setup ## Only the tests against the really started service
@@ -81,6 +86,9 @@ sample: setup ## Regenerate samples/synthetic_slice.dcm
 load: setup ## Short load test against a started service
 	$(PY) -m load_tests
 
+bench-engine: setup ## Time every engine, batch 1, 4 and 16, and compare their answers
+	$(PY) -m load_tests.engines
+
 requirements: $(UV) ## Regenerate service/requirements.txt from the lock
 	$(UV) export --frozen --no-default-groups --no-emit-project --no-hashes --no-header \
 	    --no-annotate > service/requirements.txt
@@ -89,4 +97,5 @@ bento: model ## Build the bento: service code and serving requirements only
 	PATH="$(CURDIR)/.tools/bin:$$PATH" .venv/bin/bentoml build
 
 clean: ## Remove everything that make created
+	rm -rf service/engine/native/built
 	rm -rf .venv .tools .state .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

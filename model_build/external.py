@@ -26,7 +26,7 @@ from model_build.adapters.catalog import open_source, require_slice_labels, requ
 from model_build.adapters.records import Item, Record, SliceSource
 from model_build.distributed import join
 from model_build.external_report import ExternalReport, Predicted, summarise
-from model_build.inference import BATCH_CPU, BATCH_CUDA, abreast
+from model_build.inference import BATCH_CPU, BATCH_CUDA, each_logits
 from service.model.registry import Network
 
 JSON_FILE = "external.json"
@@ -97,13 +97,13 @@ def predict(
     with tqdm(total=len(items), desc="evaluate", unit="slice", disable=not progress) as bar:
         records = _accepted(source, items, refused, bar)
 
-        def batches() -> Iterator[list[Record]]:
+        def batches() -> Iterator[tuple[Tensor, Tensor]]:
             while batch := list(itertools.islice(records, size)):
                 # The voxels of thousands of slices would fill the memory.
                 kept.extend(replace(record, voxels=None) for record in batch)
-                yield batch
+                yield _tensors(batch, device)
 
-        logits = list(abreast(lambda batch: _forward(network, batch, device), batches()))
+        logits = list(each_logits(network, batches(), device))
     if not kept:
         raise ValueError(f"no labelled slice could be scored; refused: {dict(refused)}")
     keys = {
@@ -127,8 +127,7 @@ def _accepted(
                 yield record
 
 
-def _forward(network: Network, batch: Sequence[Record], device: torch.device) -> Tensor:
+def _tensors(batch: Sequence[Record], device: torch.device) -> tuple[Tensor, Tensor]:
     voxels = np.stack([record.voxels for record in batch if record.voxels is not None])
     windows = torch.tensor([record.window for record in batch], dtype=torch.float32)
-    logits: Tensor = network(torch.from_numpy(voxels).to(device), windows.to(device))
-    return logits.float().cpu()
+    return torch.from_numpy(voxels).to(device), windows.to(device)

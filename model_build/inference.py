@@ -1,11 +1,17 @@
-"""Inference: trunk features and logits of many slices, in the order of their indices."""
+"""Inference: maps, trunk features and logits of many slices, in the order of their indices.
+
+slices ─> convolutions: compiled kernel, all cores on a batch | torch, on a CPU a batch per core
+       ─> dense layers ─> LSTM, head
+The convolutions are nine tenths of the work; other networks than the Conv-LSTM run whole on torch.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import closing
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +19,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from model_build.dataset import View, in_order, loader
+from model_build.dataset import View, ahead, in_order, loader
 from model_build.embedding import tapped
+from model_build.native_maps import native_engine
 from model_build.slice_set import SliceSet
 from model_build.training import Training
 from service.model.conv_lstm import ConvLstm
@@ -36,12 +43,8 @@ def logits_of(
 ) -> npt.NDArray[np.float32]:
     """Float32 logits (len(indices), 6) of un-augmented slices, as the service computes them."""
     network.to(device=device, memory_format=torch.channels_last).eval()
-
-    def forward(batch: tuple[Tensor, Tensor]) -> Tensor:
-        return network(*batch).float().cpu()
-
     batches = _batches(source, indices, device, "evaluate", progress)
-    result: npt.NDArray[np.float32] = torch.cat(list(abreast(forward, batches))).numpy()
+    result: npt.NDArray[np.float32] = torch.cat(list(each_logits(network, batches, device))).numpy()
     return result
 
 
@@ -68,6 +71,26 @@ def embedded_of(
 
 
 @torch.inference_mode()
+def each_logits(
+    network: Network, batches: Iterator[tuple[Tensor, Tensor]], device: torch.device
+) -> Iterator[Tensor]:
+    """Float32 logits (B, 6) on the CPU of each batch of slices and windows, in their order.
+
+    Args:
+        network: in evaluation mode, on the device.
+        batches: (B, S, S) in HU and (B, 2), on the device.
+        device: of both.
+    """
+    engine = native_engine(network, device)
+    if engine is None:
+        yield from abreast(lambda batch: network(*batch).float().cpu(), batches)
+        return
+    with closing(engine):
+        for batch in ahead(batches):
+            yield torch.from_numpy(engine.forward(*_arrays(batch)))
+
+
+@torch.inference_mode()
 def features_of(
     network: ConvLstm,
     source: SliceSet,
@@ -79,14 +102,9 @@ def features_of(
 ) -> Tensor:
     """Trunk features (len(indices), 10, 128) float32 on the CPU."""
     network.to(device).eval()
-
-    def forward(batch: tuple[Tensor, Tensor]) -> Tensor:
-        with torch.autocast(device.type, torch.bfloat16, enabled=mixed_precision):
-            return network.features(*batch).float().cpu()
-
-    return torch.cat(
-        list(abreast(forward, _batches(source, indices, device, "features", progress)))
-    )
+    batches = _batches(source, indices, device, "features", progress)
+    maps = _maps(network, batches, device, mixed_precision=mixed_precision)
+    return torch.cat([network.trunk.dense(each.to(device)).float().cpu() for each in maps])
 
 
 @torch.inference_mode()
@@ -109,13 +127,43 @@ def maps_of(
         [(0, int(place), int(rows[place])) for place in mine[start : start + size]]
         for start in range(0, len(mine), size)
     ]
-    batches = loader(training.source, keys, view, training.workers)
-    found = []
-    with torch.autocast(device.type, torch.bfloat16, enabled=recipe.mixed_precision):
-        for _, voxels, windows in tqdm(batches, "maps", disable=not training.progress):
-            maps = network.maps(voxels.to(device), windows.to(device))
-            found.append(maps.float().cpu())
-    return torch.cat(found)
+    batches = (
+        (voxels.to(device), windows.to(device))
+        for _, voxels, windows in tqdm(
+            loader(training.source, keys, view, training.workers),
+            "maps",
+            disable=not training.progress,
+        )
+    )
+    return torch.cat(list(_maps(network, batches, device, mixed_precision=recipe.mixed_precision)))
+
+
+@torch.inference_mode()
+def _maps(
+    network: ConvLstm,
+    batches: Iterator[tuple[Tensor, Tensor]],
+    device: torch.device,
+    *,
+    mixed_precision: bool,
+) -> Iterator[Tensor]:
+    """Maps (B, 10, 800) float32 on the CPU of each batch; the kernel's precision is float32."""
+    engine = native_engine(network, device)
+    if engine is not None:
+        with closing(engine):
+            for batch in ahead(batches):
+                yield torch.from_numpy(engine.maps(*_arrays(batch)))
+        return
+
+    def forward(batch: tuple[Tensor, Tensor]) -> Tensor:
+        with torch.autocast(device.type, torch.bfloat16, enabled=mixed_precision):
+            return network.maps(*batch).float().cpu()
+
+    yield from abreast(forward, batches)
+
+
+def _arrays(batch: tuple[Tensor, Tensor]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    voxels, windows = batch
+    return voxels.numpy(), windows.numpy()
 
 
 def abreast(forward: Callable[[_In], Tensor], batches: Iterable[_In]) -> Iterator[Tensor]:

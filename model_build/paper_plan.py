@@ -26,6 +26,7 @@ from model_build.stages import JointStage, SequenceStage, WindowStage
 from model_build.training import Stage, Training
 from service.model.conv_lstm import ConvLstm
 from service.model.slice_cnn import SliceCnn
+from service.model.trunk import Trunk
 from service.model.windows import WINDOW_NAMES, apply_window
 
 STAGES = ("window", "sequence", "joint")
@@ -161,6 +162,7 @@ class PaperPlan:
     def _window_loss(self) -> float:
         """Log loss of stage 2 on val, every slice in one window, the windows in turn."""
         training = self.training
+        self._settle(self.cnn.trunk)
         self.cnn.eval()
 
         def loss(row: int) -> float:
@@ -184,22 +186,26 @@ class PaperPlan:
         return training.mean_over(training.validation(), loss)
 
     def _adopt(self) -> None:
-        """Hand trunk and head of stage 2 to the network of stage 3, then settle batch norm."""
+        """Hand trunk and head of stage 2 to the network of stage 3."""
         training = self.training
         self.network.trunk.load_state_dict(self.cnn.trunk.state_dict())
         if self.network.window_head is not None:
             self.network.window_head.load_state_dict(self.cnn.head.state_dict())
-        train = training.parts["train"]
-        chosen = train[:: max(1, len(train) // SETTLE_SLICES)][:SETTLE_SLICES]
-        cells = training.recipe.size // GRID
-        head_crop.settle_batch_norm(self.network.trunk, self._pieces(chosen), cells)
+        self._settle(self.network.to(training.place.device).trunk)
         if self._masked:
             self._start_readout()
+
+    def _settle(self, trunk: Trunk) -> None:
+        """Batch-norm statistics of a spread of training slices instead of the running mean."""
+        train = self.training.parts["train"]
+        chosen = train[:: max(1, len(train) // SETTLE_SLICES)][:SETTLE_SLICES]
+        cells = self.training.recipe.size // GRID
+        head_crop.settle_batch_norm(trunk, self._pieces(chosen), cells)
 
     def _pieces(self, rows: npt.NDArray[np.intp]) -> Iterator[tuple[Tensor, Tensor]]:
         """Micro batches as stage 2 saw them, cut and in mixed windows: their spread counts too."""
         training, windows, recipe = self.training, self.network.windows, self.training.recipe
-        self.network.to(training.place.device)
+        windows.to(training.place.device)
         crop = recipe.head_crop or (recipe.size, recipe.size)
         rng = np.random.default_rng(self._seed("sequence"))
         for start in range(0, len(rows), recipe.micro_batch):

@@ -30,6 +30,8 @@ FORMAT_VERSION = 1
 # At least 95 % sensitivity, the largest Youden index, a PPV of at least 80 % at 10 % prevalence.
 OPERATING_POINTS: tuple[str, ...] = ("rule_out", "balanced", "rule_in")
 
+PRECISION_FIELDS: frozenset[str] = frozenset({"max_probability_difference", "flips", "slices"})
+
 
 class ArtifactError(Exception):
     """The artifact is absent, incomplete or not what its manifest says; never served."""
@@ -43,7 +45,9 @@ class Manifest:
     `calibration` are per label in the order of `labels`; p = sigmoid(logit / temperature + bias).
     `assumed_prevalence` is the share of positive slices that p is calibrated for, and
     `operating_points` are further thresholds per label, both null where validation slices could
-    not tell; empty in manifests older than the fields.
+    not tell; empty in manifests older than the fields. `precisions` holds what was measured of
+    engines with lower precision than float32, by engine and precision (`native-bf16`):
+    {"max_probability_difference": share, "flips": decisions, "slices": compared}.
     """
 
     name: str
@@ -58,6 +62,7 @@ class Manifest:
     golden_tolerance: dict[str, float]
     assumed_prevalence: tuple[float | None, ...] = ()
     operating_points: dict[str, tuple[float | None, ...]] = field(default_factory=dict)
+    precisions: dict[str, dict[str, Any]] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     evaluation: dict[str, Any] = field(default_factory=dict)
     notice: str = (
@@ -121,6 +126,7 @@ def parse_manifest(text: str) -> Manifest:
         raise ArtifactError("thresholds and calibration must have one value per label")
     _check_numbers(manifest)
     _check_optional(manifest)
+    _check_precisions(manifest)
     if manifest.fingerprint() != fingerprint:
         raise ArtifactError("the fingerprint does not match the network of the manifest")
     return manifest
@@ -168,6 +174,24 @@ def _check_optional(manifest: Manifest) -> None:
     known = [value for row in rows for value in row if value is not None]
     if not all(type(value) in (int, float) and 0 < value < 1 for value in known):
         raise ArtifactError("operating points and prevalence must lie between 0 and 1")
+
+
+def _check_precisions(manifest: Manifest) -> None:
+    """Refuse a measurement that cannot be compared with a limit: it would allow anything.
+
+    Raises:
+        ArtifactError: other fields than the three, no finite difference, or no counts.
+    """
+    if not isinstance(manifest.precisions, dict):
+        raise ArtifactError("the precisions must be measurements by name")
+    for entry in manifest.precisions.values():
+        if not isinstance(entry, dict) or set(entry) != PRECISION_FIELDS:
+            raise ArtifactError("a measured precision must have its three fields")
+        worst, counts = entry["max_probability_difference"], (entry["flips"], entry["slices"])
+        if type(worst) not in (int, float) or not 0 <= worst <= 1:
+            raise ArtifactError("the difference of a precision must lie between 0 and 1")
+        if not all(type(count) is int and count >= 0 for count in counts):
+            raise ArtifactError("flips and slices of a precision must be counts")
 
 
 def verify_folder(folder: Path) -> Manifest:

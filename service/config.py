@@ -37,6 +37,14 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where the network runs; `auto` takes a GPU when there is one"
     )
+    engine: Literal["auto", "torch", "native"] = Field(
+        default="auto",
+        description="What computes the network; `auto` takes the fastest that agrees with torch",
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        default="auto",
+        description="`fp32` forbids lower precision; else the manifest's measurements decide",
+    )
     threads: int = Field(
         default=0, ge=0, le=256, description="CPU threads of the network; 0 takes every core"
     )

@@ -72,6 +72,13 @@ _MODEL = Gauge(
     multiprocess_mode="livemax",
 )
 
+_ENGINE = Gauge(
+    "ich_engine_info",
+    "Constant 1; the labels name the engine and its precision.",
+    ("engine", "precision"),
+    multiprocess_mode="livemax",
+)
+
 
 def _show_zeros() -> None:
     """Create the children of the closed sets, so that a rate exists before the first event."""
@@ -149,6 +156,11 @@ def record_decoder_restart() -> None:
 def set_model(name: str, version: str, fingerprint: str) -> None:
     """Name the model that this process serves."""
     _MODEL.labels(name, version, fingerprint).set(1)
+
+
+def set_engine(engine: str, precision: str) -> None:
+    """Name the engine that answers in this process."""
+    _ENGINE.labels(engine, precision).set(1)
 
 
 def render() -> tuple[bytes, str]:

@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -71,9 +72,11 @@ class Pipeline:
         manifest: Manifest,
         model: ModelInfo,
         settings: Settings,
+        engine: Mapping[str, Any] | None = None,
     ) -> None:
         self.manifest = manifest
         self.model = model
+        self.engine = engine  # what answers and why, as data; None where nobody chose
         self._decoder = decoder
         self._batcher = batcher
         self._settings = settings

@@ -111,6 +111,7 @@ class Worker:
 
     def _load_predictor(self, folder: Path) -> Predictor:
         """Load and prove a model folder; torch is imported here and nowhere before."""
+        from service.engine.choice import Wish
         from service.engine.predictor import Predictor
 
         settings = self._settings
@@ -119,6 +120,7 @@ class Worker:
             device=settings.device,
             threads=settings.thread_count,
             max_batch=settings.max_batch,
+            wish=Wish(settings.engine, settings.precision),
         )
         predictor.self_check()
         return predictor
@@ -143,8 +145,13 @@ class Worker:
         self._batcher.start()
         assumed = dict(zip(manifest.labels, manifest.assumed_prevalence, strict=False))
         model = ModelInfo(manifest.name, tag, manifest.version, assumed)
-        pipeline = Pipeline(self._decoder, self._batcher, manifest, model, settings)
+        engine = predictor.choice.engine
+        metrics.set_engine(engine.name, engine.precision)
+        report = predictor.choice.report()
+        pipeline = Pipeline(self._decoder, self._batcher, manifest, model, settings, report)
         self._app.state.pipeline = self._rpc.pipeline = pipeline
+        chosen = {"engine": engine.name, "precision": engine.precision, "reason": report["reason"]}
+        _log.info("engine_chosen", extra=chosen)
         _log.info("ready", extra={"model": tag, "fingerprint": manifest.fingerprint()})
 
     def _put_drain_first(self) -> None:

@@ -6,6 +6,8 @@ answers wherever the app runs without it.
 
 from __future__ import annotations
 
+import json
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -56,16 +58,20 @@ async def show_metrics() -> Response:
 
 @router.get(
     "/v1/model",
-    summary="The manifest of the model",
+    summary="The manifest of the model, and the engine that runs it",
     response_class=Response,
     responses={
-        200: {"description": "The manifest", "content": {"application/json": {}}},
+        200: {"description": "The manifest and the engine", "content": {"application/json": {}}},
         **documented(503),
     },
 )
 async def show_model(request: Request) -> Response:
-    """Network, labels, thresholds, calibration, training facts and hashes of what answers."""
-    return Response(pipeline_of(request).manifest.to_json(), media_type="application/json")
+    """The manifest as it is; `engine` beside it says what computes the network here, and why."""
+    pipeline = pipeline_of(request)
+    text = pipeline.manifest.to_json()
+    if pipeline.engine is not None:
+        text = json.dumps({**json.loads(text), "engine": pipeline.engine}, indent=2) + "\n"
+    return Response(text, media_type="application/json")
 
 
 @router.get(

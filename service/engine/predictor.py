@@ -1,11 +1,13 @@
 """Predictor: owns device and weights, and proves both before the first patient.
 
-model folder -> verify hashes -> build the network -> load weights -> golden replay -> warm-up
-forward: HuSlice x B -> (B, 512, 512) int16 + (B, 2) float32 -> network -> (B, 6) float32 logits
+model folder -> verify hashes -> build the network -> load weights -> golden replay on torch
+-> choice of the engine (`service.engine.choice`) -> warm-up
+forward: HuSlice x B -> (B, 512, 512) int16 + (B, 2) float32 -> engine -> (B, 6) float32 logits
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,31 +24,55 @@ from service.artifact import (
     Manifest,
     verify_folder,
 )
+from service.engine.choice import Choice, Golden, Wish, choose
+from service.engine.native.engine import NativeUnavailable, native_engines
+from service.engine.protocol import InferenceEngine
+from service.engine.torch_engine import TorchEngine
 from service.model.denormals import flush_denormals
 from service.model.host_memory import keep_freed_pages
 from service.model.registry import Network, build
 from service.types import LABELS, SLICE_SIZE, DefaultWindow, HuSlice
 
-# On a CPU a larger batch only makes its first slice wait: the network gains nothing from it.
-CPU_MAX_BATCH = 4
+_log = logging.getLogger(__name__)
 
 
 class Predictor:
     """A verified network on one device; `forward` is called by one thread at a time."""
 
     def __init__(
-        self, network: Network, manifest: Manifest, device: torch.device, max_batch: int
+        self,
+        network: Network,
+        manifest: Manifest,
+        device: torch.device,
+        max_batch: int,
+        *,
+        threads: int = 1,
+        wish: Wish | None = None,
     ) -> None:
         self.manifest = manifest
         self.device = device
-        self.max_batch = max_batch if device.type == "cuda" else min(max_batch, CPU_MAX_BATCH)
+        self._network = network
+        self._most = max_batch
+        self._threads = threads
+        self._wish = wish or Wish()
         self._golden: dict[str, Tensor] = {}
-        self._network = network.eval().requires_grad_(False)
-        self._network.to(device=device, memory_format=torch.channels_last)
+        reference = TorchEngine(network, device, max_batch)
+        self.choice = Choice(reference, "not chosen yet")
+
+    @property
+    def max_batch(self) -> int:
+        """The most slices that one forward takes."""
+        return min(self._most, self.choice.engine.efficient_batch)
 
     @classmethod
     def load(
-        cls, folder: Path, *, device: str = "auto", threads: int = 0, max_batch: int = 16
+        cls,
+        folder: Path,
+        *,
+        device: str = "auto",
+        threads: int = 0,
+        max_batch: int = 16,
+        wish: Wish | None = None,
     ) -> Predictor:
         """Verify a model folder and put its network on a device.
 
@@ -54,21 +80,23 @@ class Predictor:
             folder: weights, manifest and golden vectors (see `service.artifact`).
             device: "cpu", "cuda" or "auto" (a GPU when there is one).
             threads: CPU threads of the network, 0 leaves torch's default.
-            max_batch: most slices in one forward; a CPU takes at most `CPU_MAX_BATCH`.
+            max_batch: most slices in one forward; an engine may take fewer.
+            wish: engine and precision as set; `self_check` chooses.
 
         Raises:
             ArtifactError: hash, manifest, weights or device are not what they must be.
         """
         manifest = verify_folder(folder)
         target = _device(device)
+        threads = threads or torch.get_num_threads()
         if target.type == "cpu":
             keep_freed_pages()
-            torch.set_num_threads(threads or torch.get_num_threads())
+            torch.set_num_threads(threads)
         try:
             network = build(manifest.network)
             network.load_state_dict(load_file(folder / WEIGHTS_FILE), strict=True)
             flush_denormals(network)  # weights exported before this was done at export
-            predictor = cls(network, manifest, target, max_batch)
+            predictor = cls(network, manifest, target, max_batch, threads=threads, wish=wish)
             predictor._golden = load_file(folder / GOLDEN_FILE)
         except ImportError as error:
             raise ArtifactError("the network of the manifest needs a missing package") from error
@@ -78,41 +106,57 @@ class Predictor:
 
     def forward(self, slices: Sequence[HuSlice]) -> npt.NDArray[np.float32]:
         """Logits float32 (len(slices), 6) in the order of the manifest's labels."""
-        voxels = torch.from_numpy(np.stack([item.voxels_hu for item in slices]))
-        windows = torch.tensor([(item.window.center, item.window.width) for item in slices])
-        return self._logits(voxels, windows).numpy()
-
-    @torch.inference_mode()
-    def _logits(self, voxels: Tensor, windows: Tensor) -> Tensor:
-        if self.device.type == "cuda":
-            voxels = voxels.pin_memory()
-        logits: Tensor = self._network(
-            voxels.to(self.device, non_blocking=True), windows.to(self.device)
-        )
-        return logits.float().cpu()
+        voxels = np.stack([item.voxels_hu for item in slices])
+        windows = [(item.window.center, item.window.width) for item in slices]
+        return self.choice.engine.forward(voxels, np.array(windows, np.float32))
 
     def self_check(self) -> None:
-        """Replay the golden vectors and warm up every batch size up to `max_batch`'s own.
+        """Replay the golden vectors, choose the engine, and warm up what it will be asked for.
 
         Raises:
-            ArtifactError: a logit is not finite or differs by more than the manifest allows.
+            ArtifactError: a logit is not finite or differs by more than the manifest allows, or
+                the engine that the settings ask for may not answer.
         """
+        golden = self._replayed()
+        reference = self.choice.engine
+        candidates, absence = self._candidates()
+        self.choice = choose(reference, candidates, golden, self.manifest, self._wish, absence)
+        for engine in candidates:
+            if engine is not self.choice.engine:
+                engine.close()
+        self.choice.engine.use()
+        self._warm_up()
+
+    def _replayed(self) -> Golden:
+        """Replay the golden vectors, each alone, on the reference."""
         try:
-            voxels, windows = self._golden["voxels_hu"], self._golden["windows"]
-            expected = self._golden["logits"]
+            voxels, windows = self._golden["voxels_hu"].numpy(), self._golden["windows"].numpy()
+            expected = self._golden["logits"].numpy()
             tolerance = self.manifest.golden_tolerance["float32"]
         except KeyError as error:
             raise ArtifactError("the golden vectors are incomplete") from error
-        rows = [self._logits(voxels[i : i + 1], windows[i : i + 1]) for i in range(len(voxels))]
-        found = torch.cat(rows) if rows else torch.empty(0)
+        forward = self.choice.engine.forward
+        rows = [forward(voxels[i : i + 1], windows[i : i + 1]) for i in range(len(voxels))]
+        found = np.concatenate(rows) if rows else np.empty(0, np.float32)
         # A network of one logit agrees with itself and still cannot answer for six labels.
         usable = bool(rows) and found.shape == expected.shape == (len(rows), len(LABELS))
-        if not usable or not bool(torch.isfinite(found).all()):
+        if not usable or not np.isfinite(found).all():
             raise ArtifactError("the golden replay gave no usable logits")
-        worst = float((found - expected).abs().max())
-        if worst > tolerance:
+        if float(np.abs(found - expected).max()) > tolerance:
             raise ArtifactError("the golden replay differs from the logits of the build")
-        self._warm_up()
+        return Golden(voxels, windows)
+
+    def _candidates(self) -> tuple[Sequence[InferenceEngine], str]:
+        """What else could run this network here, or why there is nothing."""
+        if self._wish.engine == "torch":
+            return (), ""
+        if self.device.type != "cpu":
+            return (), "the other engines are for CPUs"
+        try:
+            return native_engines(self._network, self._threads), ""
+        except NativeUnavailable as error:
+            _log.info("engine_absent", extra={"engine": "native", "reason": str(error)})
+            return (), str(error)
 
     def _warm_up(self) -> None:
         """Run the smallest and the largest batch, so that no patient pays for first use."""

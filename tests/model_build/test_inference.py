@@ -1,4 +1,4 @@
-"""Inference abreast: the order of batches stays, errors come through, threads are given back."""
+"""Inference: order, errors and threads of batches abreast; the kernel and torch agree."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from model_build import inference
 from model_build.inference import abreast
+from model_build.native_maps import native_engine
+from service.engine.native.engine import NativeEngine
+from service.engine.native.library import library, variants
+from service.model.conv_lstm import ConvLstm
+from service.model.slice_cnn import SliceCnn
 
 
 @pytest.fixture(params=[1, 3])
@@ -60,3 +66,64 @@ def test_batches_are_read_only_as_fast_as_they_are_needed(threads: int) -> None:
     next(results)
     assert len(read) <= threads + 1
     results.close()
+
+
+@pytest.fixture
+def slices() -> list[tuple[Tensor, Tensor]]:
+    """Two batches of head-like slices, 3 in all, and their windows."""
+    generator = torch.Generator().manual_seed(5)
+    voxels = torch.full((3, 512, 512), -1000, dtype=torch.int16)
+    head = torch.randint(-100, 200, (3, 300, 260), generator=generator, dtype=torch.int16)
+    voxels[:, 100:400, 120:380] = head
+    windows = torch.tensor([[40.0, 80.0], [50.0, 120.0], [40.0, 80.0]])
+    return [(voxels[:2], windows[:2]), (voxels[2:], windows[2:])]
+
+
+def _network() -> ConvLstm:
+    torch.manual_seed(3)
+    return ConvLstm(window_head=True).eval()
+
+
+@pytest.mark.skipif(library() is None or not variants(), reason="the native library is absent")
+def test_the_kernel_computes_what_torch_does(
+    slices: list[tuple[Tensor, Tensor]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Logits and maps of all batches in order, up to rounding; and the kernel was really asked."""
+    asked: list[int] = []
+    plain = NativeEngine.maps
+
+    def counted(engine: NativeEngine, *batch: object) -> object:
+        asked.append(1)
+        return plain(engine, *batch)
+
+    monkeypatch.setattr(NativeEngine, "maps", counted)
+    network = _network()
+    with torch.inference_mode():
+        expected = torch.cat([network(*batch) for batch in slices])
+        expected_maps = torch.cat([network.maps(*batch) for batch in slices])
+    cpu = torch.device("cpu")
+    logits = torch.cat(list(inference.each_logits(network, iter(slices), cpu)))
+    maps = torch.cat(list(inference._maps(network, iter(slices), cpu, mixed_precision=False)))
+    assert len(asked) == 4
+    torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(maps, expected_maps, atol=1e-3, rtol=1e-3)
+
+
+def test_without_the_kernel_torch_computes(
+    slices: list[tuple[Tensor, Tensor]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where there is no compiler."""
+    monkeypatch.setattr(inference, "native_engine", lambda *_: None)
+    network = _network()
+    with torch.inference_mode():
+        expected = torch.cat([network(*batch) for batch in slices])
+    found = torch.cat(list(inference.each_logits(network, iter(slices), torch.device("cpu"))))
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_other_networks_sizes_and_devices_have_no_kernel() -> None:
+    """The kernel is the paper's network at 512 pixels on a CPU."""
+    cpu = torch.device("cpu")
+    assert native_engine(SliceCnn(), cpu) is None
+    assert native_engine(ConvLstm(256), cpu) is None
+    assert native_engine(_network(), torch.device("cuda")) is None

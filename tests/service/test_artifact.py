@@ -203,3 +203,33 @@ def test_impossible_operating_points_are_refused(fields: dict[str, Any]) -> None
     """One fault in a valid manifest is enough."""
     with pytest.raises(ArtifactError):
         parse_manifest(changed(**fields))
+
+
+MEASURED = {"max_probability_difference": 0.001, "flips": 0, "slices": 12}
+
+
+def test_measured_precisions_survive_the_round_trip() -> None:
+    """What the build measured of an engine is there at the choice; older manifests lack it."""
+    manifest = make_manifest(precisions={"native-bf16": MEASURED})
+    assert parse_manifest(manifest.to_json()).precisions == {"native-bf16": MEASURED}
+    assert parse_manifest(without("precisions")).precisions == {}
+
+
+@pytest.mark.parametrize(
+    "precisions",
+    [
+        [],
+        {"native-bf16": 0.001},
+        {"native-bf16": {"flips": 0, "slices": 12}},
+        {"native-bf16": {**MEASURED, "note": ""}},
+        {"native-bf16": {**MEASURED, "max_probability_difference": NAN}},
+        {"native-bf16": {**MEASURED, "max_probability_difference": -0.1}},
+        {"native-bf16": {**MEASURED, "max_probability_difference": "0"}},
+        {"native-bf16": {**MEASURED, "flips": -1}},
+        {"native-bf16": {**MEASURED, "slices": 1.5}},
+    ],
+)
+def test_impossible_precisions_are_refused(precisions: object) -> None:
+    """A measurement that compares with nothing would allow any engine."""
+    with pytest.raises(ArtifactError, match="precision"):
+        parse_manifest(changed(precisions=precisions))

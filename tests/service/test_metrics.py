@@ -30,6 +30,7 @@ for _ in range(int(sys.argv[1])):
     metrics.record_stages({"infer": 0.02})
 metrics.set_queue_depth(int(sys.argv[1]))
 metrics.set_model("ich", "1.0.0", "abc")
+metrics.set_engine("native", "fp32")
 print("ready", flush=True)
 sys.stdin.read()
 """
@@ -91,6 +92,7 @@ def test_two_workers_are_summed(python: Callable[..., subprocess.Popen[str]]) ->
     assert sample(text, 'ich_stage_duration_seconds_count{stage="infer"}') == 7
     assert sample(text, "ich_queue_depth") == 7
     assert sample(text, 'ich_model_info{fingerprint="abc",name="ich",version="1.0.0"}') == 1
+    assert sample(text, 'ich_engine_info{engine="native",precision="fp32"}') == 1
 
 
 def test_killed_worker_is_forgotten_but_not_its_counts(
@@ -201,4 +203,4 @@ def test_closed_sets_are_shown_before_the_first_event(
 def test_every_metric_has_prefix_and_help() -> None:
     """All of our instruments are named `ich_` and say what they are."""
     helps = re.findall(r"# HELP (ich_\w+) (.+)", metrics.render()[0].decode())
-    assert len({name for name, _ in helps if not name.endswith("_created")}) == 11
+    assert len({name for name, _ in helps if not name.endswith("_created")}) == 12

@@ -17,20 +17,24 @@ import pytest
 from fastapi import FastAPI
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from service import metrics
 from service import worker as module
 from service.api.app import create_app
 from service.artifact import ArtifactError
 from service.config import Settings
+from service.engine.choice import Choice
 from service.worker import FoundModel, Worker
+from tests.service.engine.engines import FakeEngine
 from tests.service.fakes import FakePredictor, make_manifest
 
 NOTICE_S = 0.2
 
 
 class Proven(FakePredictor):
-    """A fake engine that brings the manifest of a verified model."""
+    """A fake engine that brings the manifest of a verified model, and how it was chosen."""
 
     manifest = make_manifest()
+    choice = Choice(FakeEngine("torch"), "nothing else is here")
 
 
 @pytest.fixture
@@ -93,8 +97,10 @@ async def health_of(settings: Settings) -> str:
 async def test_verified_model_is_published_to_both_skins(
     ready: Worker, app: FastAPI, settings: Settings
 ) -> None:
-    """The pipeline names the model by its tag in the store; gRPC says SERVING."""
+    """The pipeline names the model by its tag in the store and the engine; gRPC says SERVING."""
     assert app.state.pipeline.model.tag == "ich:1"
+    assert app.state.pipeline.engine == Proven.choice.report()
+    assert b'ich_engine_info{engine="torch",precision="fp32"} 1.0' in metrics.render()[0]
     assert await health_of(settings) == "SERVING"
 
 

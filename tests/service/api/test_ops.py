@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -38,6 +40,16 @@ async def test_manifest_is_shown_as_it_is(client: httpx.AsyncClient, room: Room)
     answer = await client.get("/v1/model")
     assert answer.headers["content-type"] == "application/json"
     assert parse_manifest(answer.text) == room.pipeline.manifest
+
+
+async def test_the_engine_is_shown_beside_the_manifest(
+    client: httpx.AsyncClient, room: Room
+) -> None:
+    """What computes the network here and why; everything else is the manifest."""
+    room.pipeline.engine = {"name": "native", "reason": "the fastest"}
+    shown = (await client.get("/v1/model")).json()
+    assert shown.pop("engine") == {"name": "native", "reason": "the fastest"}
+    assert parse_manifest(json.dumps(shown)) == room.pipeline.manifest
 
 
 async def test_metrics_are_in_the_text_format(client: httpx.AsyncClient) -> None:

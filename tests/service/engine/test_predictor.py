@@ -12,10 +12,15 @@ import torch
 
 from model_build.export import write_folder, write_manifest
 from service.artifact import MANIFEST_FILE, ArtifactError, verify_folder
-from service.engine.predictor import CPU_MAX_BATCH, Predictor
+from service.engine.choice import Wish
+from service.engine.native import engine as native
+from service.engine.native.library import variants
+from service.engine.predictor import Predictor
+from service.engine.torch_engine import CPU_MAX_BATCH
 from service.model.conv_lstm import ConvLstm
 from service.types import DefaultWindow, HuSlice
 from tests.model_build.test_export import FACTS
+from tests.service.engine.native.networks import needs_library
 
 
 def hu_slice(seed: int) -> HuSlice:
@@ -51,6 +56,38 @@ def test_a_batch_gives_what_single_calls_give(predictor: Predictor) -> None:
     assert together.shape == (3, 6)
     np.testing.assert_allclose(together, alone, atol=1e-5)
     assert np.abs(together[0] - together[1]).max() > 1e-6
+
+
+def test_the_engine_is_chosen_and_said(folder: Path, predictor: Predictor) -> None:
+    """After the self check the report names who answers; torch when the settings ask for it."""
+    tried = [trial["name"] for trial in predictor.choice.report()["tried"]]
+    assert (tried[:1] == ["torch"]) == bool(variants())
+    asked = Predictor.load(folder, device="cpu", threads=1, max_batch=2, wish=Wish("torch"))
+    asked.self_check()
+    assert asked.choice.report()["name"] == "torch"
+    expected, found = (each.forward([hu_slice(1)]) for each in (asked, predictor))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@needs_library
+def test_the_native_engine_answers_where_it_is_asked_for(folder: Path) -> None:
+    """The largest batch is then its own; the logits are torch's."""
+    asked = Predictor.load(folder, device="cpu", threads=3, max_batch=16, wish=Wish("native"))
+    asked.self_check()
+    assert (asked.choice.engine.name, asked.choice.engine.precision) == ("native", "fp32")
+    assert asked.max_batch == asked.choice.engine.efficient_batch
+
+
+def test_without_a_library_torch_answers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No compiler, no native engine, and still a service; asking for it by name is an error."""
+    monkeypatch.setattr(native, "library", lambda: None)
+    loaded = Predictor.load(folder, device="cpu", threads=1, max_batch=1)
+    loaded.self_check()
+    report = loaded.choice.report()
+    assert (report["name"], report["reason"]) == ("torch", "the native library was not built")
+    asked = Predictor.load(folder, device="cpu", threads=1, max_batch=1, wish=Wish("native"))
+    with pytest.raises(ArtifactError, match="ICH_ENGINE"):
+        asked.self_check()
 
 
 def test_a_cpu_takes_small_batches_only(folder: Path) -> None:
