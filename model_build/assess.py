@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model_build import calibrate, intervals, operating, series_level, subgroups
+from model_build import calibrate, delong, intervals, operating, series_level, subgroups
 from model_build.evaluate import evaluate_scores
 from model_build.evaluation_report import EvaluationReport
 from model_build.scores import Scores
@@ -96,9 +96,11 @@ def assess(
     arrays = found.probabilities, found.labels
     report = evaluate_scores(*arrays, found.patients, thresholds, prevalence=assumed, **settings)
     resampling = intervals.draw(found.patients, replicates, seed)
+    series = _series(found)
     tables = [
         operating.table(*arrays, points, resampling),
-        series_level.table(_series(found), model, **settings),
+        series_level.table(series, model, **settings),
+        delong.table(series, model),
     ]
     report = report.with_more(*tables)
     if truth is not None:

@@ -20,7 +20,14 @@ TITLES: dict[str, str] = {
     "cox_slope": "Cox slope (1)",
     "cox_intercept": "Cox intercept (0)",
     "max_auroc": "AUROC of the largest slice",
+    "abstained": "abstained %",
+    "flagged": "flagged %",
+    "flipped": "calls changed %",
+    "aurc": "AURC",
+    "largest_change": "largest change",
+    "mean_change": "mean change",
 }
+SHARES = frozenset((*RATES, "abstained", "flagged", "flipped"))  # shown in percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +94,7 @@ def text_of(column: str, estimate: Estimate) -> str:
     if estimate.value is None:
         return UNDEFINED
     factor, digits = 1.0, 3
-    if column in RATES or column.startswith("at "):
+    if column in SHARES or column.startswith("at "):
         factor, digits = 100.0, 1
     elif column in ("log_loss", "brier", "ece"):
         digits = 4

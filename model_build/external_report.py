@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model_build import intervals, series_level
+from model_build import delong, intervals, series_level
 from model_build.evaluate import evaluate_scores
 from model_build.evaluation_report import NOTICE, EvaluationReport, render
 from model_build.evaluation_table import Table, aligned
@@ -46,6 +46,7 @@ class ExternalReport:
         group: what the bootstrap resampled, one of GROUPS.
         at_slices: the report over slices; figures are at the prevalence of these slices.
         at_series: AUROC over series; None when the files name no series.
+        at_series_delong: the same over one series per patient, by DeLong.
     """
 
     model: dict[str, str]
@@ -54,6 +55,7 @@ class ExternalReport:
     group: str
     at_slices: EvaluationReport
     at_series: Table | None
+    at_series_delong: Table | None = None
 
     def to_json(self) -> str:
         """Readable JSON under the notice; undefined figures are null."""
@@ -70,9 +72,9 @@ class ExternalReport:
                 f"The files do not tell patients apart: intervals resample each {self.group}, and "
                 "are too narrow if several come from one patient."
             )
-        series = "Series level: the files name no series."
-        if self.at_series is not None:
-            series = f"{self.at_series.title}\n{aligned(self.at_series)}"
+        found = [table for table in (self.at_series, self.at_series_delong) if table is not None]
+        series = "\n\n".join(f"{table.title}\n{aligned(table)}" for table in found)
+        series = series or "Series level: the files name no series."
         return "\n".join([*notes, render(self.at_slices, DATA_NOTE), series]) + "\n"
 
 
@@ -94,19 +96,20 @@ def summarise(
     patients, series = predicted.keys[group], predicted.keys["series"]
     settings: dict[str, Any] = {"replicates": replicates, "seed": seed}
     at_slices = evaluate_scores(p, predicted.labels, patients, manifest.thresholds, **settings)
-    at_series = None
+    at_series = at_series_delong = None
     if all(series):
         owners = patients if group == GROUPS[0] else series
         rows = series_level.gather(p, predicted.labels, series, owners)
         stored = manifest.evaluation.get("series_model")
         learned = SeriesModel.from_dict(stored) if stored else None
         at_series = series_level.table(rows, learned, **settings)
+        at_series_delong = delong.table(rows, learned)
     model = {
         "name": manifest.name,
         "version": manifest.version,
         "weights_sha256": manifest.weights_sha256,
     }
-    return ExternalReport(model, data, counts, group, at_slices, at_series)
+    return ExternalReport(model, data, counts, group, at_slices, at_series, at_series_delong)
 
 
 def _divides(keys: tuple[str, ...]) -> bool:

@@ -2,13 +2,14 @@
 
 val logits -> temperatures, biases at the natural prevalence -> operating points
 test logits -> p -> evaluation, against the baseline, by series, by lesion size -> report
+embeddings, window logits -> abstention, out-of-distribution gate, occlusion ----> report
 -> model/ (weights, manifest, golden), scores.npz, evaluation.*, ablations.json (Conv-LSTM)
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,12 +18,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from model_build import ablation_heads, ablations, assess, baseline, export
+from model_build import ablation_heads, ablations, assess, baseline, export, guards
 from model_build.card import published_facts
 from model_build.config import Recipe
 from model_build.evaluate import compare_auroc
 from model_build.evaluation_report import EvaluationReport, save
-from model_build.inference import features_of, logits_of
+from model_build.outputs import Outputs, outputs_of
 from model_build.run import TRAINING_FILE
 from model_build.scores import write_scores
 from model_build.slice_set import SliceSet
@@ -35,7 +36,6 @@ GOLDEN_SLICES = 3
 BASELINE_SLICES = 8_000  # of train, evenly spread: the probe has a handful of weights
 ABLATIONS_FILE = "ablations.json"
 DATA_NOTE = "Held-out synthetic phantoms; no patient data was used for training or evaluation."
-Logits = dict[str, npt.NDArray[np.float32]]
 
 
 def finish(
@@ -56,14 +56,19 @@ def finish(
         folder: of the run, with its training.json.
         data: folder of the slices; phantoms have a truth.csv there, for figures by lesion size.
     """
-    logits = _logits(network, source, parts, folder, recipe.seed)
-    splits = {name: _split(source, parts[name], logits[name]) for name in ("val", "test")}
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    outputs = {name: outputs_of(network, source, parts[name], device) for name in ("val", "test")}
+    _ablate(network, source, parts, outputs, folder, recipe.seed)
+    splits = {name: _split(source, parts[name], outputs[name].logits) for name in outputs}
     known = None if data is None else assess.load_truth(data, splits["test"].names)
     found = assess.assess(splits["test"], splits["val"], known, seed=recipe.seed)
     people, labels = found.test.patients, found.test.labels
     probe = baseline_scores(source, parts)
     against = compare_auroc(found.test.probabilities, probe, labels, people)
-    found = replace(found, report=found.report.with_baseline(against))
+    trained = guards.Trained(network, device, source, parts["test"])
+    tables, curves = guards.examine(trained, outputs, found, seed=recipe.seed)
+    report = found.report.with_baseline(against).with_more(*tables, curves=curves)
+    found = replace(found, report=report)
     facts = {
         **found.facts,
         "training": json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8")),
@@ -76,33 +81,32 @@ def finish(
     return found.report
 
 
-def _logits(network: Network, source: SliceSet, parts: Parts, folder: Path, seed: int) -> Logits:
-    """Logits of val and test; for the Conv-LSTM also what other readings of its windows say."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if not isinstance(network, ConvLstm):
-        return {name: logits_of(network, source, parts[name], device) for name in ("val", "test")}
-    features = {
-        name: features_of(network, source, parts[name], device, mixed_precision=False)
-        for name in ("val", "test")
-    }
-    with torch.inference_mode():
-        found = {
-            name: network.sequence_logits(values.to(device)).cpu().numpy()
-            for name, values in features.items()
-        }
+def _ablate(
+    network: Network,
+    source: SliceSet,
+    parts: Parts,
+    outputs: Mapping[str, Outputs],
+    folder: Path,
+    seed: int,
+) -> None:
+    """Write what other readings of its windows say; nothing for other networks."""
+    here, usual = outputs["test"].features, outputs["val"].features
+    if not isinstance(network, ConvLstm) or network.window_head is None:
+        return
+    if here is None or usual is None:
+        return
     test, val = parts["test"], parts["val"]
     table = ablations.ablate(
         network,
-        features["test"],
+        here,
         source.labels[test],
         [source.patients[row] for row in test],
         seed,
         heads=ablation_heads.kept(folder, seed),
-        validation=(features["val"], source.labels[val]),
+        validation=(usual, source.labels[val]),
     )
     text = json.dumps(asdict(table), indent=2) + "\n"
     (folder / ABLATIONS_FILE).write_text(text, encoding="utf-8")
-    return found
 
 
 def _split(

@@ -20,11 +20,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from model_build.dataset import View, ahead, in_order, loader
+from model_build.embedding import tapped
 from model_build.native_maps import native_engine
 from model_build.slice_set import SliceSet
 from model_build.training import Training
 from service.model.conv_lstm import ConvLstm
 from service.model.registry import Network
+from service.types import LABELS
 
 _In = TypeVar("_In")
 BATCH_CPU, BATCH_CUDA = 4, 32
@@ -44,6 +46,28 @@ def logits_of(
     batches = _batches(source, indices, device, "evaluate", progress)
     result: npt.NDArray[np.float32] = torch.cat(list(each_logits(network, batches, device))).numpy()
     return result
+
+
+@torch.inference_mode()
+def embedded_of(
+    network: Network,
+    source: SliceSet,
+    indices: npt.NDArray[np.intp],
+    device: torch.device,
+    *,
+    progress: bool = True,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """`logits_of` (N, 6), and what the last layer reads, (N, D), from the same pass."""
+    network.to(device=device, memory_format=torch.channels_last).eval()
+    with tapped(network) as embedding:
+
+        def forward(batch: tuple[Tensor, Tensor]) -> Tensor:
+            logits = network(*batch)
+            return torch.cat([logits, embedding()], dim=1).float().cpu()
+
+        batches = _batches(source, indices, device, "evaluate", progress)
+        both: npt.NDArray[np.float32] = torch.cat(list(abreast(forward, batches))).numpy()
+    return both[:, : len(LABELS)], both[:, len(LABELS) :]
 
 
 @torch.inference_mode()

@@ -36,6 +36,7 @@ FACTOR_STEPS: Mapping[str, tuple[float, ...]] = {
     "age": (0.0, 40.0, 60.0, 80.0, np.inf),
     "tilt_deg": (-np.inf, -5.0, 5.0, np.inf),
     "slice_level": (0.0, 1 / 3, 2 / 3, np.inf),
+    "atrophy": (0.0, 1 / 3, 2 / 3, np.inf),
 }
 MOST_TEXTS = 12  # a column with more different texts is no factor
 SENSITIVITY, FACTOR_COLUMNS = ("sensitivity",), ("auroc", "sensitivity", "specificity")

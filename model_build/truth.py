@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from model_build import people
 from model_build.metrics import FloatArray
 from service.types import LABELS
 
@@ -27,8 +28,9 @@ class Truth:
     Attributes:
         volume_ml: (N, 6), volume of the lesions of the label in the whole series; `any`: of all.
         cnr: (N, 6), contrast of the lesion on the slice over the noise; `any`: the largest.
-        factors: column name -> (N,) text, how the slice was scanned and of whom; also
-            `slice_level`, the place of the slice in its series from 0 (lowest) to 1.
+        factors: column name -> (N,) text, how the slice was scanned and of whom; also what
+            `people` knows of the person, and `slice_level`, the place of the slice in its series
+            from 0 (lowest) to 1.
     """
 
     volume_ml: FloatArray
@@ -60,6 +62,7 @@ def read_truth(path: Path, names: Sequence[str]) -> Truth:
     except (KeyError, ValueError) as error:
         raise ValueError("truth.csv lacks a slice, a column or a number") from error
     factors = {name: np.array([row[name] for row in chosen]) for name in _factors(chosen)}
+    factors |= people.factors(path.parent, [row.get("phantom_seed", "") for row in chosen])
     return Truth(
         volume_ml=np.column_stack([volumes, volumes.sum(axis=1)]),
         cnr=np.column_stack([contrasts, contrasts.max(axis=1)]),

@@ -71,8 +71,7 @@ def lesion_curves(run: Run) -> str | None:
 
     None where the evaluation has no such curves (data without known lesions).
     """
-    curves = run.evaluation.get("curves", ())
-    kinds = list(dict.fromkeys(one["kind"] for one in curves if one["kind"] != "reliability"))
+    kinds = [kind for kind in _kinds(run) if kind.startswith("sensitivity")]
     if not kinds:
         return None
     with mpl.rc_context(STYLE):
@@ -88,6 +87,27 @@ def lesion_curves(run: Run) -> str | None:
         return _svg(figure)
 
 
+def risk_curves(run: Run) -> str | None:
+    """Share of wrong calls of `any` among the surest slices, a line per signal. SVG data URI.
+
+    None where the evaluation has no such curves.
+    """
+    prefix = "risk by coverage, "
+    kinds = [kind for kind in _kinds(run) if kind.startswith(prefix)]
+    if not kinds:
+        return None
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(4.6, 2.9), layout="constrained")
+        axes = figure.subplots()
+        for place, kind in enumerate(kinds):
+            curve = run.curves_of(kind)["any"]
+            name, colour = kind.removeprefix(prefix), COLOURS[place % len(COLOURS)]
+            _with_intervals(axes, curve, colour, name)
+        axes.set(xlabel="share of slices answered", ylabel="wrong calls of any", xlim=(0, 1.02))
+        axes.legend(fontsize=6, frameon=False)
+        return _svg(figure)
+
+
 def training_curves(runs: Sequence[Run]) -> str:
     """Loss of every network along its training, stages one after the other. SVG data URI."""
     columns = min(4, len(runs))
@@ -100,6 +120,11 @@ def training_curves(runs: Sequence[Run]) -> str:
         for axes, run in zip(grid.flat, runs, strict=False):
             _training_panel(axes, run)
         return _svg(figure)
+
+
+def _kinds(run: Run) -> list[str]:
+    """The kinds of curves in an evaluation, each once."""
+    return list(dict.fromkeys(str(one["kind"]) for one in run.evaluation.get("curves", ())))
 
 
 def _with_intervals(

@@ -16,7 +16,7 @@ import jinja2
 from model_build import anchors, base_rates
 from model_build.companion_inconsistencies import everything
 from model_build.published import CONV_LSTM, HEADING, PAPER
-from model_build.report import claims, figures, grid, networks
+from model_build.report import claims, doubt, figures, grid, networks
 from model_build.report.examples import Example
 from model_build.report.grid import NOT_STATED, Grid
 from model_build.report.run_folder import Run
@@ -32,6 +32,7 @@ SECTIONS = (
     ("calibration", "Calibration"),
     ("confusion", "Confusion"),
     ("prevalence", "Prevalence"),
+    ("doubt", "Doubt"),
     ("curves", "Curves"),
     ("ablations", "Ablations"),
     ("examples", "Examples"),
@@ -71,6 +72,7 @@ def html(content: Content) -> str:
         "roc": figures.roc(content.runs),
         "reliability": figures.reliability(main),
         "lesions": figures.lesion_curves(main),
+        "risk": figures.risk_curves(main),
         "curves": figures.training_curves(content.runs),
     }
     return environment.get_template(TEMPLATE).render(
@@ -157,6 +159,7 @@ def _tables(content: Content) -> dict[str, Any]:
         "confusions": tuple(networks.confusion(run) for run in runs),
         "ppv": networks.predictive_values(runs),
         "data": networks.data(main),
+        "doubt": doubt.tables(runs),
         "ablations": content.ablations,
     }
 

@@ -52,14 +52,14 @@ class Run:
             row: name of the label or average.
             column: key of the figure.
         """
-        for found in self._rows(table):
+        for found in self.rows(table):
             if found["name"] == row and column in found["figures"]:
                 return Estimate(**found["figures"][column])
         return None
 
     def has(self, table: str) -> bool:
         """Does the evaluation hold this table?"""
-        return bool(self._rows(table))
+        return bool(self.rows(table))
 
     @property
     def assumed_prevalence(self) -> float | None:
@@ -72,7 +72,8 @@ class Run:
         found = self.evaluation.get("curves", ())
         return {curve["label"]: curve for curve in found if curve["kind"] == kind}
 
-    def _rows(self, table: str) -> Sequence[Mapping[str, Any]]:
+    def rows(self, table: str) -> Sequence[Mapping[str, Any]]:
+        """The rows of a table, named as for `figure`; empty where there is none."""
         tables = [self.evaluation.get(table)]
         tables += [t for t in self.evaluation.get("further", ()) if t["title"].startswith(table)]
         return next((found["rows"] for found in tables if found), ())

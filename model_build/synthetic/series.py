@@ -29,7 +29,7 @@ from model_build.synthetic.lesions import Bled, bleed
 from model_build.synthetic.masks import Mask, blood_mask, write_mask
 from model_build.synthetic.plan import Mode, Planned, draw_plan
 from model_build.synthetic.storage import Storage, draw_storage
-from model_build.synthetic.subject import draw_subject
+from model_build.synthetic.subject import Subject, draw_subject
 from service.types import LABELS
 
 SUBTYPES = LABELS[:-1]
@@ -128,6 +128,11 @@ def build_phantom(request: SeriesRequest) -> Phantom:
     acquisition = draw_acquisition(stream(seed, _ACQUISITION, exam), anatomy.grid.geometry)
     storage = draw_storage(stream(seed, _STORAGE, exam))
     return Phantom(request, anatomy, bled, plan, acquisition, storage)
+
+
+def subject_of(patient_seed: int) -> Subject:
+    """The person of a seed, as in every series of it."""
+    return draw_subject(stream(patient_seed, _ANATOMY))
 
 
 @lru_cache(maxsize=1)  # the exams of a person follow each other; a head is most of their work

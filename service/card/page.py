@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.artifact import Manifest
-from service.card import claimed, failures
+from service.card import claimed, doubt, failures
 from service.card.text import (
     NOT_STATED,
     at,
@@ -55,6 +55,7 @@ def _model_facts(facts: Facts) -> list[str]:
         ("Prevalence that the probabilities assume", _assumed(facts)),
         ("Positive slices in the training split", _positive_share(training)),
         ("Weighted log loss", _loss(test)),
+        *doubt.lines(test),
     ]
     warnings = [facts["notice"], *failures.known(test)]
     listed = "\n".join(f"- {sentence}" for sentence in warnings)

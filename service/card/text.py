@@ -10,7 +10,10 @@ from typing import Any
 
 NOT_STATED = "not stated"
 UNDEFINED = "undefined"
-PERCENT = ("sensitivity", "specificity", "precision", "npv", "accuracy", "f1")
+PERCENT = (
+    *("sensitivity", "specificity", "precision", "npv", "accuracy", "f1"),
+    *("abstained", "flagged", "flipped"),
+)
 
 
 def at(facts: Any, *path: str) -> Any:  # noqa: ANN401
