@@ -149,3 +149,11 @@ def ensure_classified(classification: Classification) -> Classification:
     if not any(item.status is Status.CLASSIFIED for item in classification.slices):
         raise NothingClassified(classification)
     return classification
+
+
+def first_failure(failures: ExceptionGroup[Exception]) -> Exception:
+    """The first failure, however many task groups it came through."""
+    failure: Exception = failures
+    while isinstance(failure, ExceptionGroup):
+        failure = failure.exceptions[0]
+    return failure

@@ -36,6 +36,7 @@ from service.errors import (
     TooLarge,
     TooManySlices,
     ensure_classified,
+    first_failure,
 )
 from service.types import (
     LABELS,
@@ -150,7 +151,7 @@ class Pipeline:
         except TimeoutError as error:
             raise DeadlineExceeded from error
         except ExceptionGroup as failures:
-            raise _first(failures) from None
+            raise first_failure(failures) from None
         return [scoring for task in tasks for scoring in task.result()]
 
     async def _score_upload(
@@ -216,14 +217,6 @@ class Pipeline:
             warnings=decoded.violations,
             frame=decoded.frame,
         )
-
-
-def _first(failures: ExceptionGroup[Exception]) -> Exception:
-    """The first failure, however many task groups it came through."""
-    failure: Exception = failures
-    while isinstance(failure, ExceptionGroup):
-        failure = failure.exceptions[0]
-    return failure
 
 
 def _stage_seconds(scorings: Sequence[_Scoring]) -> dict[str, float]:

@@ -30,7 +30,7 @@ VARIANTS: dict[str, dict[str, object]] = {
     "big endian": {"transfer_syntax": BIG_ENDIAN},
     "deflated": {"transfer_syntax": DEFLATED},
     "rle": {"transfer_syntax": RLE},
-    "slope": {"RescaleSlope": 0.5},
+    "slope": {"RescaleSlope": 2, "pixels": (head_hu(512, 5).astype(np.int32) + 1024) // 2},
     "two windows": {"WindowCenter": [35, 600], "WindowWidth": [90, 2800]},
     "no window": {"WindowWidth": 0},
     "256 matrix": {"pixels": head_hu(256).astype(np.int32) + 1024},
