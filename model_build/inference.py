@@ -127,8 +127,9 @@ def maps_of(
         [(0, int(place), int(rows[place])) for place in mine[start : start + size]]
         for start in range(0, len(mine), size)
     ]
+    # Augmented slices are whole HU here, as every decoded one is: the kernel reads int16.
     batches = (
-        (voxels.to(device), windows.to(device))
+        (voxels.round().to(device, torch.int16), windows.to(device))
         for _, voxels, windows in tqdm(
             loader(training.source, keys, view, training.workers),
             "maps",

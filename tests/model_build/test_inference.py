@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from model_build import inference
+from model_build.dataset import View
+from model_build.distributed import Place
 from model_build.inference import abreast
 from model_build.native_maps import native_engine
+from model_build.recipes import RECIPES
+from model_build.training import Training
 from service.engine.native.engine import NativeEngine
 from service.engine.native.library import library, variants
 from service.model.conv_lstm import ConvLstm
 from service.model.slice_cnn import SliceCnn
+from tests.model_build.phantom_set import slice_set
 
 
 @pytest.fixture(params=[1, 3])
@@ -127,3 +134,20 @@ def test_other_networks_sizes_and_devices_have_no_kernel() -> None:
     assert native_engine(SliceCnn(), cpu) is None
     assert native_engine(ConvLstm(256), cpu) is None
     assert native_engine(_network(), torch.device("cuda")) is None
+
+
+@pytest.mark.skipif(library() is None or not variants(), reason="the native library is absent")
+def test_augmented_slices_go_through_the_kernel_too() -> None:
+    """Stage 3a stores maps of augmented slices: the same with the kernel and without."""
+    voxels = np.repeat(np.repeat(slice_set(2).voxels, 2, axis=1), 2, axis=2)
+    source = replace(slice_set(2), voxels=voxels)
+    recipe = replace(RECIPES["quick"], split=(1.0, 0.0, 0.0), mixed_precision=False)
+    parts = {"train": np.arange(2), "val": np.arange(0), "test": np.arange(0)}
+    training = Training(recipe, source, parts, Place(0, 1, torch.device("cpu")), progress=False)
+    rows, view, network = np.array([1, 0, 1]), View((3, 1)), _network()
+    fast = inference.maps_of(network, training, rows, np.arange(3), view)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inference, "native_engine", lambda *_: None)
+        slow = inference.maps_of(network, training, rows, np.arange(3), view)
+    torch.testing.assert_close(fast, slow, atol=1e-3, rtol=1e-3)
+    assert not torch.equal(fast[0], fast[2])  # each place has its own augmentation
