@@ -159,8 +159,11 @@ def _row(name: str, kept: BoolArray, signal: FloatArray, cut: float | None, call
     accuracy = right / share if share > 0 else np.nan
     spread = np.full(len(drawn), np.nan)
     np.divide(drawn[:, 1], drawn[:, 0], out=spread, where=drawn[:, 0] > 0)
+    # Rounding may carry the kept share a bit beyond 1.
     figures = {
-        "abstained": estimate(float(1.0 - share), 1.0 - drawn[:, 0]),
+        "abstained": estimate(
+            float(np.maximum(0.0, 1.0 - share)), np.maximum(0.0, 1.0 - drawn[:, 0])
+        ),
         "accuracy": estimate(float(accuracy), spread),
         "auroc": _auroc(kept, calls),
         "aurc": _aurc(signal, calls),
