@@ -42,12 +42,14 @@ class Bled:
         blood: Label index -> (Z, Y, X) float32 blood fraction, only labels present.
         volumes_ml: Volume reached per label, mL.
         shift_mm: Signed midline shift.
+        displaced: Whether masses moved the content of the cavity, at the midline or at the vault.
     """
 
     hu: Field
     blood: dict[int, Field]
     volumes_ml: tuple[float, ...]
     shift_mm: float
+    displaced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ class _Clot:
 
 def bleed(rng: np.random.Generator, anatomy: Anatomy, plan: tuple[Planned, ...]) -> Bled:
     """Build every planned hemorrhage; the anatomy itself is left untouched."""
-    anatomy, shift_mm, rest, clots = _shift_by_masses(rng, anatomy, plan)
+    still = anatomy
+    anatomy, shift_mm, rest, clots = _shift_by_masses(rng, still, plan)
     for planned in rest:
         clots.append(_clot(rng, anatomy, planned))
     if not clots:
@@ -84,7 +87,7 @@ def bleed(rng: np.random.Generator, anatomy: Anatomy, plan: tuple[Planned, ...])
         float(blood[k].sum(dtype=np.float64)) * anatomy.grid.voxel_ml if k in blood else 0.0
         for k in range(_LABEL_COUNT)
     )
-    return Bled(hu, blood, volumes, shift_mm)
+    return Bled(hu, blood, volumes, shift_mm, anatomy is not still)
 
 
 def _shift_by_masses(

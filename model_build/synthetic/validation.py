@@ -17,7 +17,7 @@ from model_build.synthetic.generate import describe
 from model_build.synthetic.measure import Report
 from model_build.synthetic.truth import Truth, read_truth
 
-HEADS = 4  # rebuilt with and without lesions; about ten seconds each
+HEADS = 8  # rebuilt with and without lesions, some seconds each
 
 
 def check(folder: Path, max_series: int = 200, heads: int = HEADS, progress: bool = True) -> Report:

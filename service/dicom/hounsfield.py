@@ -1,6 +1,7 @@
 """Hounsfield: stored values to int16 Hounsfield units, for training and serving alike.
 
 stored -> int32 copy -> bits -> wraparound -> padding -> rescale -> clip -> round half to even
+       -> one addition, where the smallest and largest value show that no correction applies
 
 The corrections are a closed list, each reported by its code. Windowing is not done here: the
 network does it.
@@ -81,9 +82,11 @@ def to_hu(stored: npt.NDArray[Any], scale: Scale) -> tuple[npt.NDArray[np.int16]
     Raises:
         NotFinite: a value is NaN or infinite after rescaling.
     """
+    same_sign = (stored.dtype.kind == "i") == scale.signed
+    if same_sign and (plain := _uncorrected(stored, scale)) is not None:
+        return plain, []
     raw: Stored = stored.astype(np.int32)
     fixes: list[Violation] = []
-    same_sign = (stored.dtype.kind == "i") == scale.signed
     values = _fix_bits(raw, scale, fixes, same_sign=same_sign)
     padding = _padding(raw if same_sign else values, values, scale)
     intercept = _fix_wraparound(values, scale, fixes)
@@ -99,6 +102,36 @@ def to_hu(stored: npt.NDArray[Any], scale: Scale) -> tuple[npt.NDArray[np.int16]
     if hu.dtype == np.float32:
         np.rint(hu, out=hu)
     return hu.astype(np.int16), fixes
+
+
+def _uncorrected(stored: npt.NDArray[Any], scale: Scale) -> npt.NDArray[np.int16] | None:
+    """HU by one addition where the extremes show that no correction applies; None elsewhere.
+
+    Most slices are such: the general way reads them a dozen times to find nothing.
+    """
+    low, high = int(stored.min()), int(stored.max())
+    span = (-(1 << (scale.bits_stored - 1)), (1 << (scale.bits_stored - 1)) - 1)
+    least, most = span if scale.signed else (0, (1 << scale.bits_stored) - 1)
+    shift = scale.intercept
+    exact = scale.slope == 1.0 and shift.is_integer() and abs(shift) <= -_HU_PADDING
+    wraps = scale.bits_stored == 12 and not scale.signed and shift > -100.0
+    fits = least <= low and high <= min(most, _HIGHEST_HU) and high + shift <= _HIGHEST_HU
+    if not (exact and fits) or wraps or _may_pad(low, high, scale):
+        return None
+    hu: npt.NDArray[np.int16] = stored.astype(np.int16)
+    hu += np.int16(shift)
+    return np.maximum(hu, np.int16(_LOWEST_HU), out=hu) if low + shift < _LOWEST_HU else hu
+
+
+def _may_pad(low: int, high: int, scale: Scale) -> bool:
+    """Whether values from `low` to `high` can hold one of the padding values."""
+    if low + scale.intercept <= _HU_PADDING or (scale.signed and low <= _RAW_PADDING):
+        return True
+    if scale.padding is None:
+        return False
+    first = scale.as_pixel(scale.padding)
+    last = first if scale.padding_limit is None else scale.as_pixel(scale.padding_limit)
+    return low <= max(first, last) and min(first, last) <= high
 
 
 def _fix_bits(raw: Stored, scale: Scale, fixes: list[Violation], *, same_sign: bool) -> Stored:

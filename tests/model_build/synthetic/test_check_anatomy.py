@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+import numpy.typing as npt
 import pytest
+from scipy import ndimage
 
 from model_build.synthetic.anatomy import Anatomy
 from model_build.synthetic.check_anatomy import (
@@ -14,6 +17,8 @@ from model_build.synthetic.check_anatomy import (
     leaks_label,
     tissue_modes,
 )
+from model_build.synthetic.geometry import Field
+from model_build.synthetic.plan import EPIDURAL, INTRAPARENCHYMAL
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +64,46 @@ def test_a_changed_head_is_a_leak(pair: Pair) -> None:
         assert leaks_label(replace(pair, bled=leak))
     found = {m.name: m for m in check_anatomy([replace(pair, bled=far)], 4.0)}
     assert found["heads that differ by more than lesions"].passed is False
+
+
+def test_only_a_mass_may_move_the_brain(pair: Pair) -> None:
+    """Inside the skull, far from blood, a change needs a mass that displaces."""
+    blood = _all_blood(pair)
+    inside = (pair.bled.anatomy.depth > 0) & (_distance_mm(pair, blood) > 20.0)
+    assert _changed_at(pair, inside, {INTRAPARENCHYMAL: blood}, displaced=False)
+    assert not _changed_at(pair, inside, {INTRAPARENCHYMAL: blood}, displaced=True)
+
+
+def test_only_an_epidural_may_break_the_bone(pair: Pair) -> None:
+    """Bone some centimetres from the blood changes under an epidural, and nowhere else."""
+    blood = _all_blood(pair)
+    away = _distance_mm(pair, blood)
+    bone = (pair.bled.anatomy.depth <= 0) & (away > 20.0) & (away < 40.0)
+    assert not _changed_at(pair, bone, {EPIDURAL: blood}, displaced=True)
+    assert _changed_at(pair, bone, {INTRAPARENCHYMAL: blood}, displaced=True)
+    far = (pair.bled.anatomy.depth <= 0) & (away > 50.0)
+    assert _changed_at(pair, far, {EPIDURAL: blood}, displaced=True)
+
+
+def _all_blood(pair: Pair) -> Field:
+    found: Field = np.maximum.reduce(list(pair.bled.bled.blood.values()))
+    return found
+
+
+def _distance_mm(pair: Pair, blood: Field) -> Field:
+    voxel_mm = pair.bled.anatomy.grid.voxel_mm
+    found: Field = ndimage.distance_transform_edt(blood <= 0, sampling=voxel_mm)
+    return found
+
+
+def _changed_at(
+    pair: Pair, where: npt.NDArray[np.bool_], blood: dict[int, Field], *, displaced: bool
+) -> bool:
+    """Whether one voxel more at the first of these places counts as a leak."""
+    hu = pair.bled.bled.hu.copy()
+    hu[tuple(np.argwhere(where)[0])] += 1.0
+    changed = replace(pair.bled.bled, hu=hu, blood=blood, displaced=displaced)
+    return leaks_label(replace(pair, bled=replace(pair.bled, bled=changed)))
 
 
 def test_a_twin_that_bleeds_is_a_leak(pair: Pair) -> None:

@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from service.dicom import hounsfield
 from service.dicom.decode import decode_slice
 from service.dicom.hounsfield import NotFinite, Scale, implausible, to_hu
 from tests.factories import head_hu, make_ct_slice
@@ -173,3 +176,37 @@ def test_monochrome1_with_correct_hu_is_unchanged() -> None:
 def test_implausible_ranges(low: int, high: int, wrong: bool) -> None:
     """Each limit of the HU range rule, at its edge."""
     assert bool(implausible(np.array([[low, high]], dtype=np.int16))) == wrong
+
+
+EXTREMES = st.sampled_from([-32768, -3024, -2048, -2000, -1024, -1, 0, 24, 2047, 4095, 4096, 32767])
+WORDS = st.none() | st.integers(0, 0xFFFF) | st.sampled_from([63536, 2000, 0, 4095])
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    values=st.lists(EXTREMES | st.integers(-32768, 65535), min_size=1, max_size=6),
+    signed=st.booleans(),
+    bits_stored=st.sampled_from([2, 10, 12, 13, 15, 16]),
+    slope=st.sampled_from([1.0, 2.0, 0.5]),
+    intercept=st.sampled_from([-1024.0, -1000.0, -8192.0, -100.0, -3024.0, 0.0, 24.0, 3024.0, 0.5]),
+    padding=WORDS,
+    padding_limit=WORDS,
+)
+def test_the_short_way_says_what_the_general_one_does(values: list[int], **scale: Any) -> None:
+    """HU and corrections are the same to the bit, whichever way is taken."""
+    dtype = np.dtype("<i2" if scale["signed"] else "<u2")
+    stored = np.array([values]).astype(dtype)
+    shortest, fixes = to_hu(stored, Scale(**scale))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hounsfield, "_uncorrected", lambda *_: None)
+        general, expected = to_hu(stored, Scale(**scale))
+    assert shortest.tolist() == general.tolist()
+    assert fixes == expected
+
+
+def test_the_short_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plain slice never reaches the general way, a padded one does."""
+    monkeypatch.setattr(hounsfield, "_rescale", lambda *_: pytest.fail("the general way"))
+    assert hu_of([0, 1064, 4095], "<u2", intercept=-1024.0, bits_stored=12)[0] == [-1024, 40, 3071]
+    with pytest.raises(pytest.fail.Exception, match="general"):
+        hu_of([-2000, 40], signed=True)
