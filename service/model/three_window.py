@@ -90,4 +90,4 @@ class ThreeWindowNetwork(nn.Module):
 
     def logits(self, images: Tensor) -> Tensor:
         """(B, 3, size, size) float32 in [0, 1] -> (B, outputs)."""
-        raise NotImplementedError
+        raise NotImplementedError  # each network's own; this class is their common front

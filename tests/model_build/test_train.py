@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from model_build import checkpoint
+from model_build.batch_norm import norms_of
 from model_build.config import Recipe
 from model_build.distributed import Place
 from model_build.train import Trainer, TrainingStopped
@@ -51,6 +52,17 @@ def state_of(network: torch.nn.Module) -> dict[str, torch.Tensor]:
 def rows_of(folder: Path) -> list[dict[str, float]]:
     """What the run noted."""
     return [json.loads(line) for line in (folder / "losses.jsonl").read_text().splitlines()]
+
+
+def test_validation_does_not_depend_on_the_running_mean(tmp_path: Path) -> None:
+    """Between the cycles of stage 2 the statistics are counted anew before val is looked at."""
+    run = trainer(tmp_path / "run")
+    validate = run.plan.stage("window").validate
+    assert validate is not None
+    before = validate()
+    for norm in norms_of(run.plan.networks["slice_cnn"]):
+        norm.running_mean += 50.0
+    assert validate() == pytest.approx(before, rel=1e-4)  # pieces are laid into air: rounding
 
 
 def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
