@@ -27,6 +27,10 @@ from model_build.synthetic.skull import vault_point
 _ANEURYSMS = ((9.0, 0.0, 17.0), (35.0, -8.0, 26.0), (1.0, -42.0, 42.0), (2.0, 8.0, 8.0))
 _ANEURYSM_SHARES = (0.4, 0.3, 0.2, 0.1)
 
+# Subarachnoid blood lies in many patches around its source, not in one pool: with these numbers
+# its connected pieces have the spread of BHSD's (check_lesions).
+_PATCH_MM, _SCATTER_MM, _DISTENSION = 6.0, 28.0, 2.7
+
 
 def build_shape(rng: np.random.Generator, anatomy: Anatomy, planned: Planned) -> Shape:
     """Score and weight of one planned hemorrhage; an empty box when it lies off the scan."""
@@ -109,11 +113,13 @@ def _subarachnoid(rng: np.random.Generator, anatomy: Anatomy, variant: Variant) 
         focus = (point[0] - 10 * normal[0], point[1] - 10 * normal[1], z0)
         squeeze = 1.0
     box = ball(anatomy, focus, 66.0)
-    patches = noise_in(rng, anatomy, box, 7.0)
+    patches = noise_in(rng, anatomy, box, _PATCH_MM)
     x, y, z = anatomy.grid.part(box)
     reach = np.sqrt(
         (squeeze * (x - focus[0])) ** 2 + (y - focus[1]) ** 2 + (1.3 * (z - focus[2])) ** 2
     )
     # Clot distends the sulcus that it fills, so thin CSF counts more than its own width.
-    weight = np.clip(2.2 * anatomy.spaces.csf[box], 0.0, 1.0) * ramp(anatomy.depth[box] - 0.3)
-    return Shape(box, (6.0 * patches - reach).astype(np.float32), weight)
+    weight = np.clip(_DISTENSION * anatomy.spaces.csf[box], 0.0, 1.0) * ramp(
+        anatomy.depth[box] - 0.3
+    )
+    return Shape(box, (_SCATTER_MM * patches - reach).astype(np.float32), weight)

@@ -25,11 +25,12 @@ from model_build.synthetic.plan import (
     Planned,
     Variant,
 )
-from model_build.synthetic.shape import Shape, cut_at_volume
+from model_build.synthetic.shape import Shape, cut_at_volume, without_specks
 
 _SHIFT_FROM_ML = 20.0  # smaller bleeds find room in the sulci
 _PUSH_FROM_ML = 5.0  # thinner extra-axial films do not dent the cortex
 _FRACTURED = 0.75
+_SPECK_ML = 0.08  # stray subarachnoid voxels at the border of a patch
 _LABEL_COUNT = 5
 
 
@@ -174,6 +175,8 @@ def _push(
 def _clot(rng: np.random.Generator, anatomy: Anatomy, planned: Planned) -> _Clot:
     shape = build_shape(rng, anatomy, planned)
     blood, border = cut_at_volume(shape, planned.volume_ml, anatomy.grid.voxel_ml)
+    if planned.label == SUBARACHNOID:
+        blood = without_specks(blood, _SPECK_ML, anatomy.grid.voxel_ml)
     halo = None
     width = float(rng.uniform(2.0, 8.0)) * min(1.0, 0.4 + planned.volume_ml / 15.0)
     if planned.label == INTRAPARENCHYMAL and planned.variant is Variant.EDEMA:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from model_build.synthetic.anatomy import Anatomy
 from model_build.synthetic.fields import ramp, smooth_noise
 from model_build.synthetic.geometry import Box, Field
 
 _SOFT_MM = 1.3  # clot border, narrower than the slice is thick
+_PIECE_FRACTION = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,18 @@ def cut_at_volume(shape: Shape, volume_ml: float, voxel_ml: float) -> tuple[Fiel
     last = min(int(np.searchsorted(filled, volume_ml)), len(order) - 1)
     border = float(scores[order[last]])
     return shape.weight * ramp(shape.score - np.float32(border), _SOFT_MM), border
+
+
+def without_specks(blood: Field, least_ml: float, voxel_ml: float) -> Field:
+    """Blood fractions without the connected pieces (half blood or more) below `least_ml`."""
+    touching = np.ones((3, 3, 3), dtype=bool)
+    pieces, count = ndimage.label(blood >= _PIECE_FRACTION, structure=touching)
+    sizes = ndimage.sum_labels(blood, pieces, np.arange(count + 1)) * voxel_ml
+    large = sizes >= least_ml
+    large[0] = False
+    # The soft border of a piece goes and stays with it.
+    kept = ndimage.binary_dilation(large[pieces], structure=touching)
+    return np.where(kept, blood, np.float32(0.0))
 
 
 def noise_in(rng: np.random.Generator, anatomy: Anatomy, box: Box, sigma_mm: float) -> Field:

