@@ -66,7 +66,9 @@ def _add_recipe(command: argparse.ArgumentParser, name: str) -> None:
         command.add_argument("--pretrained", action="store_true", help="save what is committed")
     if name in ("run", "phantoms"):
         command.add_argument("--preview", type=Path, help="contact sheet to write, PNG")
-        command.add_argument("--beside", type=Path, help="folder of DICOM to show beside")
+        command.add_argument(
+            "--beside", type=Path, help="folder of real DICOM to show or check beside"
+        )
         command.add_argument("--outline", action="store_true", help="draw the lesion masks")
         command.add_argument("--check", action="store_true", help="test the statistics")
     if name == "evaluate":

@@ -42,7 +42,7 @@ def phantoms(options: Namespace) -> None:
     if getattr(options, "check", False):
         from model_build.synthetic import validation
 
-        found = validation.check(folder)
+        found = validation.check(folder, beside=options.beside)
         print(found.text())
         if not found.passed:
             raise ValueError("the phantoms miss a limit of their own statistics")

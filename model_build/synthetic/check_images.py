@@ -20,12 +20,15 @@ from tqdm import tqdm
 from model_build.baseline import slice_features, threshold_score
 from model_build.metrics import auroc
 from model_build.synthetic.measure import Measure, measure
+from model_build.synthetic.rise import rise_of
 from model_build.synthetic.truth import Floats, Truth
 from service.dicom.decode import decode_slice
 from service.types import LABELS
 
 MAX_DETECTOR, MAX_PROBE = 0.90, 0.70
 THUMBNAIL = 8
+RISE_HU = (3.0, 16.0)  # two real heads have 3 and 14 HU
+RISE_EVERY = 4  # the filling of skulls takes longest of all
 _FOLDS = 5
 _BRAIN_HU = (15, 60)
 _HEAD_EDGE_PX = 9  # away from bone and sulci at the vault, where a twin may differ by its blood
@@ -42,6 +45,7 @@ class Seen:
         codes: Gate code -> slices.
         refused: Slices that the gate does not let through.
         noise_hu: SD of the noise in each pair of twins without blood.
+        rises_hu: `rise.rise_of` the slices without blood that have one.
     """
 
     features: Floats
@@ -50,11 +54,12 @@ class Seen:
     codes: Counter[str]
     refused: int
     noise_hu: tuple[float, ...]
+    rises_hu: tuple[float, ...]
 
 
 def look(folder: Path, truth: Truth, rows: npt.NDArray[np.intp], progress: bool = True) -> Seen:
     """Decode the slices `rows` of a set once and keep what the checks need."""
-    features, thumbnails, hashes, noise = [], [], [], []
+    features, thumbnails, hashes, noise, rises = [], [], [], [], []
     codes: Counter[str] = Counter()
     refused = 0
     clean = {name for name, label in zip(truth.names, truth.labels, strict=True) if not label[-1]}
@@ -69,11 +74,15 @@ def look(folder: Path, truth: Truth, rows: npt.NDArray[np.intp], progress: bool 
         features.append(slice_features(hu))
         thumbnails.append(thumbnail(hu))
         hashes.append(hashlib.sha256(hu.tobytes()).hexdigest())
+        if truth.names[row] in clean and row % RISE_EVERY == 0:
+            rises.append(rise_of(hu))
         twin = truth.twins[row]
         if twin and {truth.names[row], twin} <= clean and truth.names[row] < twin:
             noise.append(_pair_noise(folder, truth.names[row], twin))
-    known = tuple(sd for sd in noise if sd is not None)
-    return Seen(np.stack(features), np.stack(thumbnails), tuple(hashes), codes, refused, known)
+    known, risen = (tuple(x for x in each if x is not None) for each in (noise, rises))
+    return Seen(
+        np.stack(features), np.stack(thumbnails), tuple(hashes), codes, refused, known, risen
+    )
 
 
 def check_images(truth: Truth, rows: npt.NDArray[np.intp], seen: Seen) -> list[Measure]:
@@ -130,7 +139,9 @@ def probe_scores(
 def _check_quality(truth: Truth, rows: npt.NDArray[np.intp], seen: Seen) -> list[Measure]:
     noise = float(np.median(seen.noise_hu)) if seen.noise_hu else None
     drawn = float(np.median(truth.noise_hu[rows]))
+    risen = float(np.median(seen.rises_hu)) if seen.rises_hu else None
     found = [
+        measure("rise of brain towards the skull", risen, *RISE_HU, "HU"),
         measure("noise SD in brain, from twins", noise, 2.5, 7.0, "HU"),
         measure("noise SD drawn", drawn, 2.5, 7.0, "HU"),
         measure("slices refused by the gate", seen.refused, None, 0.0),

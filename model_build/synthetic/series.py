@@ -151,7 +151,7 @@ def scan(phantom: Phantom) -> Iterator[tuple[npt.NDArray[np.int16], Mask, SliceT
     planes = slice_profile(phantom.bled.hu, geometry)
     depth = slice_profile(phantom.anatomy.depth, geometry)
     blood = {k: slice_profile(f, geometry) for k, f in phantom.bled.blood.items()}
-    shade = beam_hardening(phantom.acquisition, grid, phantom.anatomy.depth)
+    shade = beam_hardening(phantom.acquisition, grid, phantom.anatomy.depth, planes)
     scanner = Scanner(phantom.acquisition, grid)
     # Truth is measured before noise and point spread, on the grid that holds the blood.
     pixel_mm2 = grid.voxel_mm[1] * grid.voxel_mm[2]

@@ -50,6 +50,8 @@ def cut_at_volume(shape: Shape, volume_ml: float, voxel_ml: float) -> tuple[Fiel
 
 def without_specks(blood: Field, least_ml: float, voxel_ml: float) -> Field:
     """Blood fractions without the connected pieces (half blood or more) below `least_ml`."""
+    if not blood.size:  # the place of the bleed lies off the scan
+        return blood
     touching = np.ones((3, 3, 3), dtype=bool)
     pieces, count = ndimage.label(blood >= _PIECE_FRACTION, structure=touching)
     sizes = ndimage.sum_labels(blood, pieces, np.arange(count + 1)) * voxel_ml

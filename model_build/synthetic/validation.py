@@ -14,13 +14,20 @@ from model_build.synthetic.check_anatomy import build_pairs, check_anatomy
 from model_build.synthetic.check_images import check_images, look
 from model_build.synthetic.check_lesions import check_lesions
 from model_build.synthetic.generate import describe
-from model_build.synthetic.measure import Report
+from model_build.synthetic.measure import Report, measure
+from model_build.synthetic.rise import rise_beside
 from model_build.synthetic.truth import Truth, read_truth
 
 HEADS = 8  # rebuilt with and without lesions, some seconds each
 
 
-def check(folder: Path, max_series: int = 200, heads: int = HEADS, progress: bool = True) -> Report:
+def check(
+    folder: Path,
+    max_series: int = 200,
+    heads: int = HEADS,
+    progress: bool = True,
+    beside: Path | None = None,
+) -> Report:
     """Measure a phantom set.
 
     Args:
@@ -28,6 +35,7 @@ def check(folder: Path, max_series: int = 200, heads: int = HEADS, progress: boo
         max_series: First series whose images are decoded; the truth of all is read.
         heads: Bleeding heads that are built again to look at them without noise.
         progress: Show a progress bar.
+        beside: Folder of real heads, for figures to compare with; they have no limits.
 
     Returns:
         Every figure with its limits.
@@ -48,6 +56,9 @@ def check(folder: Path, max_series: int = 200, heads: int = HEADS, progress: boo
         *check_images(truth, rows, seen),
         *check_lesions(folder, truth, mode),
     )
+    if beside is not None:
+        rise = rise_beside(beside)
+        measures += (measure("rise of brain towards the skull, beside", rise, unit="HU"),)
     return Report(len(set(truth.series)), len(truth), measures)
 
 

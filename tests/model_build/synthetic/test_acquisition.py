@@ -14,6 +14,7 @@ from model_build.synthetic.acquisition import (
     draw_acquisition,
     slice_profile,
 )
+from model_build.synthetic.artefacts import bone_glare
 from model_build.synthetic.geometry import Field, head_grid
 from tests.model_build.synthetic.level_head import level_geometry
 
@@ -35,6 +36,7 @@ _QUIET = Acquisition(
     metal_mm=None,
     motion=None,
     holder=None,
+    glare=(0.0, 0.0, 0.0),
 )
 _GRID = head_grid(level_geometry(slices=2))
 
@@ -109,12 +111,39 @@ def test_beam_hardening_darkens_only() -> None:
     """Cupping reaches its full loss in the middle; the band lies between the petrous bones."""
     grid = head_grid(level_geometry(slices=12))
     depth = np.full(grid.shape, 40.0, dtype=np.float32)
-    shade = beam_hardening(_QUIET, grid, depth)
+    shade = beam_hardening(_QUIET, grid, depth, np.zeros((12, *grid.shape[1:]), np.float32))
     assert float(shade.max()) <= 0.0
     assert shade[-1, 116, 90] == pytest.approx(-3.0, abs=0.1)
     lowest = np.unravel_index(int(shade.argmin()), shade.shape)
     assert float(shade.min()) < -15.0
     assert abs(float(grid.axes[0][int(lowest[0]) * 4 + 2]) + 4.0) < 5.0
+
+
+def test_glare_fades_from_bone_and_adds_up_between_walls() -> None:
+    """Tissue is brighter next to bone, more so between two walls; without a share it stays."""
+    planes = np.zeros((5, 90, 90), dtype=np.float32)
+    planes[:, :, 40:47] = 1000.0
+    one = bone_glare((0.04, 0.03, 0.01), planes, (5.0, 1.0, 1.0))
+    assert one.shape == planes.shape
+    along = one[2, 45, [49, 54, 60, 75]]
+    assert np.all(np.diff(along) < 0)
+    assert 8.0 < float(along[0]) < 30.0
+    assert float(along[-1]) < 3.0
+    planes[:, :, 74:81] = 1000.0
+    two = bone_glare((0.04, 0.03, 0.01), planes, (5.0, 1.0, 1.0))
+    assert float(two[2, 45, 60]) > 1.5 * float(one[2, 45, 60])
+    assert not bone_glare((0.0, 0.0, 0.0), planes, (5.0, 1.0, 1.0)).any()
+
+
+def test_glare_knows_the_size_of_a_voxel() -> None:
+    """The same bone in pixels of half the size glares at the same places in mm."""
+    coarse = np.zeros((3, 60, 60), dtype=np.float32)
+    coarse[:, :, 20:26] = 800.0
+    fine = coarse.repeat(2, axis=1).repeat(2, axis=2)
+    shares = (0.0, 0.03, 0.0)
+    wide = bone_glare(shares, coarse, (5.0, 1.0, 1.0))[1, 30, [30, 36, 42]]
+    close = bone_glare(shares, fine, (5.0, 0.5, 0.5))[1, 60, [60, 72, 84]]
+    assert close == pytest.approx(wide, abs=0.6)
 
 
 def test_metal_streaks_only_near_the_clip() -> None:

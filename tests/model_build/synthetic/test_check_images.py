@@ -43,6 +43,7 @@ def _seen(**change: object) -> Seen:
         codes=Counter(),
         refused=0,
         noise_hu=(4.0, 4.2),
+        rises_hu=(7.0, 9.0),
     )
     return replace(seen, **change)  # type: ignore[arg-type]
 
@@ -136,3 +137,10 @@ def test_a_pass_over_files_keeps_what_the_checks_need(tmp_path: Path) -> None:
     assert len(set(seen.hashes)) == 3
     assert (seen.refused, seen.codes) == (1, Counter({"modality": 1}))
     assert seen.noise_hu == pytest.approx([4.0], abs=0.3)
+
+
+@pytest.mark.parametrize("rises_hu", [(0.5, 1.0), (20.0, 24.0)])
+def test_heads_as_even_as_a_drawing_fail(rises_hu: tuple[float, ...]) -> None:
+    """Brain that is no brighter under the skull, or far too bright there, is no scan."""
+    found = _checked(_seen(rises_hu=rises_hu))
+    assert found["rise of brain towards the skull"].passed is False
