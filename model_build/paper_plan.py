@@ -30,7 +30,7 @@ from service.model.trunk import Trunk
 from service.model.windows import WINDOW_NAMES, apply_window
 
 STAGES = ("window", "sequence", "joint")
-SETTLE_SLICES = 512
+SETTLE_SLICES, SETTLE_PASSES = 512, 2
 SEQUENCE_BATCH = 64
 READOUT_SLICES = 600
 BRAIN = WINDOW_NAMES.index("brain")
@@ -200,7 +200,9 @@ class PaperPlan:
         train = self.training.parts["train"]
         chosen = train[:: max(1, len(train) // SETTLE_SLICES)][:SETTLE_SLICES]
         cells = self.training.recipe.size // GRID
-        head_crop.settle_batch_norm(trunk, self._pieces(chosen), cells)
+        # The maps of air around the pieces follow the statistics too: the second pass has them.
+        for _ in range(SETTLE_PASSES):
+            head_crop.settle_batch_norm(trunk, self._pieces(chosen), cells)
 
     def _pieces(self, rows: npt.NDArray[np.intp]) -> Iterator[tuple[Tensor, Tensor]]:
         """Micro batches as stage 2 saw them, cut and in mixed windows: their spread counts too."""
