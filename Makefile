@@ -5,17 +5,21 @@ UV := .tools/bin/uv
 PY := .venv/bin/python
 TRAIN_PROCESSES ?= 2
 FUZZ_SECONDS ?= 60
+RESULTS ?= .state/bench
 
 # The store lives inside the checkout, so that a try-out leaves nothing in the home folder.
 export BENTOML_HOME ?= $(CURDIR)/.state/bentoml
 export BENTOML_DO_NOT_TRACK := true
+# What torch.compile keeps, likewise.
+export TORCHINDUCTOR_CACHE_DIR ?= $(CURDIR)/.state/inductor
 export UV_PYTHON := $(PYTHON)
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup model serve test check test-packages train train-quick proto requirements \
-        compare card gate-docs sample bench-decode bench-engine load e2e corpus fuzz native bento clean
+        compare card gate-docs sample bench-decode bench-engine bench-train performance load e2e corpus fuzz \
+        native bento clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +74,7 @@ train: setup ## Reproduce the pretrained weights from nothing
 	OMP_NUM_THREADS=1 $(PY) -m torch.distributed.run --nproc-per-node=$(TRAIN_PROCESSES) \
 	    -m model_build train --recipe cpu
 	$(PY) -m model_build evaluate --recipe cpu
+	$(PY) -m model_build precisions --recipe cpu
 	$(PY) -m model_build save --recipe cpu
 
 train-quick: setup ## The same on a tiny set, in under three minutes
@@ -101,7 +106,15 @@ fuzz: setup ## Fuzz reader, gate and codecs for FUZZ_SECONDS (60), after their p
 	@FUZZ_SECONDS="$(FUZZ_SECONDS)" $(PY) -m tests.fuzz
 
 bench-engine: setup ## Time every engine, batch 1, 4 and 16, and compare their answers
-	$(PY) -m load_tests.engines
+	$(PY) -m load_tests.engines --json $(RESULTS)/engine.json
+
+bench-train: setup ## Time a training step beside torch's default
+	$(PY) -m load_tests.training_step --json $(RESULTS)/train.json
+
+# Results of other benchmarks that lie in the folder stand on the page as well.
+performance: bench-engine bench-train ## Measure, and write docs/performance.md
+	$(PY) -m load_tests.performance $(sort $(wildcard $(RESULTS)/*.json) \
+	    $(RESULTS)/engine.json $(RESULTS)/train.json)
 
 requirements: $(UV) ## Regenerate service/requirements.txt from the lock
 	$(UV) export --frozen --no-default-groups --no-emit-project --no-hashes --no-header \

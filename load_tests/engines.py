@@ -1,6 +1,6 @@
 """Engines: every engine that this machine has, timed side by side on the same slices.
 
-slices ─> torch | native variants, with and without air skip | outside references, if installed
+slices ─> torch | compiled | native variants, with and without air skip | outside references
        ─> each batch size, interleaved rounds ─> ms per slice, slices/s, GFLOP/s, share of the peak
 
 `python -m load_tests.engines` (or `make bench-engine`). The peak is measured on the spot: fused
@@ -12,70 +12,39 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import load_file
 
-from load_tests.outside import outside_engines
+from load_tests.contestants import Contestant, contestants, load_network
 from load_tests.payloads import payloads
-from service.artifact import WEIGHTS_FILE, Manifest, calibrated, verify_folder
+from load_tests.results import Result, Row, Table, machine
+from service.artifact import Manifest
 from service.config import available_cores
 from service.dicom.decode import decode_slice
-from service.engine.native.engine import NativeEngine
 from service.engine.native.library import Variant, spin, variants
-from service.engine.torch_engine import TorchEngine
-from service.model.conv_lstm import ConvLstm
-from service.model.denormals import flush_denormals
+from service.engine.parity import Agreement, compare
 from service.model.host_memory import keep_freed_pages
-from service.model.registry import build
 
 PRETRAINED = Path(__file__).parents[1] / "model_build" / "pretrained" / "conv_lstm"
 GFLOP_PER_SLICE = 15.13  # ten windows of the trunk's convolutions, two operations a multiply-add
 SPIN_ROUNDS = 20_000_000
-
-Forward = Callable[[npt.NDArray[np.int16], npt.NDArray[np.float32]], npt.NDArray[np.float32]]
-
-
-@dataclass(frozen=True, slots=True)
-class Contestant:
-    """One engine: its name in the table, its precision, and how to call it."""
-
-    name: str
-    precision: str
-    forward: Forward
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What one engine reached at one batch size."""
-
-    name: str
-    batch: int
-    ms_per_slice: float
-    share_of_peak: float | None
-    difference: float  # largest, of a probability, from torch in float32
-
-    def text(self) -> str:
-        """One line of the table."""
-        share = "-" if self.share_of_peak is None else f"{100 * self.share_of_peak:.0f} %"
-        rate, gflops = 1000 / self.ms_per_slice, 1000 * GFLOP_PER_SLICE / self.ms_per_slice
-        return (
-            f"| {self.name:28} | {self.batch:5} | {self.ms_per_slice:12.1f} | {rate:8.1f} "
-            f"| {gflops:7.0f} | {share:>6} | {self.difference:10.1e} |"
-        )
-
-
-HEADER = (
-    f"| {'engine':28} | batch | ms per slice | slices/s | GFLOP/s |   peak | max diff p |\n"
-    "|---|---|---|---|---|---|---|"
+PARITY_SLICES = 4
+OUTSIDE = "openvino"
+NOTES = (
+    "GFLOP/s and the share count the work of a full slice, also where air was skipped; the peak is "
+    "of multiply-adds in registers on the same threads.",
+    "Ratios are medians over rounds of this engine's time by the other's in the same round: below "
+    "1 is faster. OpenVINO is taken at the engine's own precision.",
+    "Differences and flips are of calibrated probabilities and decisions, from torch in float32.",
 )
+
+Times = Mapping[tuple[str, str, int], Sequence[float]]  # name, precision, batch -> ms by round
 
 
 def slices(count: int) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.float32]]:
@@ -87,30 +56,6 @@ def slices(count: int) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.float32]]:
     chosen = [found[place % len(found)] for place in range(count)]
     windows = [(item.window.center, item.window.width) for item in chosen]
     return np.stack([item.voxels_hu for item in chosen]), np.array(windows, np.float32)
-
-
-def load_network(folder: Path) -> tuple[ConvLstm, Manifest]:
-    """The network of a model folder, for the CPU."""
-    manifest = verify_folder(folder)
-    network = build(manifest.network)
-    if not isinstance(network, ConvLstm):
-        raise SystemExit("the benchmark is for the paper's network")
-    network.load_state_dict(load_file(folder / WEIGHTS_FILE))
-    flush_denormals(network)
-    return network.eval().requires_grad_(False), manifest
-
-
-def contestants(network: ConvLstm, threads: int) -> list[Contestant]:
-    """Torch first: it is the reference."""
-    reference = TorchEngine(network, torch.device("cpu"), 1)
-    found = [Contestant("torch", "fp32", reference.forward)]
-    for variant in variants():
-        for skip in (True, False):
-            engine = NativeEngine(network, variant, threads, skip_air=skip)
-            name = f"native {variant.name}" + ("" if skip else ", no skip")
-            found.append(Contestant(name, variant.precision, engine.forward))
-    found += [Contestant(*each) for each in outside_engines(network, threads)]
-    return found
 
 
 def peaks(threads: int) -> dict[str, float]:
@@ -129,69 +74,103 @@ def peak(variant: Variant, threads: int) -> float:
         return done / (time.perf_counter() - started) / 1e9
 
 
-def times_ms(
-    each: Sequence[Contestant], batches: Sequence[int], rounds: int
-) -> Mapping[tuple[str, int], float]:
-    """Median ms per slice by name and batch; the engines take turns, so all share the noise."""
+def times_ms(each: Sequence[Contestant], batches: Sequence[int], rounds: int) -> Times:
+    """Ms per slice of every round; the engines take turns, so all share the noise.
+
+    Each has run once before, in the parity check, so that none pays for first use here.
+    """
     voxels, windows = slices(max(batches))
-    found: dict[tuple[str, int], list[float]] = {}
-    for contestant in each:
-        contestant.forward(voxels[:1], windows[:1])
+    found: dict[tuple[str, str, int], list[float]] = {}
     for _ in range(rounds):
         for batch in batches:
-            for contestant in each:
+            for one in each:
+                torch.set_num_threads(one.torch_threads)
                 started = time.perf_counter()
-                contestant.forward(voxels[:batch], windows[:batch])
+                one.forward(voxels[:batch], windows[:batch])
                 ms = (time.perf_counter() - started) * 1000 / batch
-                found.setdefault((contestant.name, batch), []).append(ms)
-    return {key: statistics.median(values) for key, values in found.items()}
+                found.setdefault((one.name, one.precision, batch), []).append(ms)
+    return found
 
 
-def differences(each: Sequence[Contestant], manifest: Manifest) -> dict[str, float]:
-    """Largest difference of a calibrated probability from the first contestant, by name."""
-    voxels, windows = slices(4)
-    p = [
-        calibrated(one.forward(voxels, windows), manifest.temperatures, manifest.biases)
-        for one in each
-    ]
-    return {one.name: float(np.abs(q - p[0]).max()) for one, q in zip(each, p, strict=True)}
+def agreements(each: Sequence[Contestant], manifest: Manifest) -> list[Agreement]:
+    """How far each is from the first one, in the order given."""
+    voxels, windows = slices(PARITY_SLICES)
+    logits = [one.forward(voxels, windows) for one in each]
+    return [compare(found, logits[0], manifest) for found in logits]
 
 
-def measure(folder: Path, batches: Sequence[int], rounds: int, threads: int) -> list[Row]:
-    """One row for each engine and batch size."""
+def ratio(times: Times, one: tuple[str, str, int], other: tuple[str, str, int]) -> float | None:
+    """Median over the rounds of one engine's time by another's; None where the other is absent."""
+    if other not in times:
+        return None
+    return statistics.median(a / b for a, b in zip(times[one], times[other], strict=True))
+
+
+def row(one: Contestant, batch: int, times: Times, top: float | None, found: Agreement) -> Row:
+    """One line of the table; `top` is the peak of its precision in GFLOP/s, if it is known."""
+    key = (one.name, one.precision, batch)
+    ms = statistics.median(times[key])
+    gflops = 1000 * GFLOP_PER_SLICE / ms
+    outside = next((name for name, _, _ in times if name.startswith(OUTSIDE)), OUTSIDE)
+    return {
+        "engine": one.name,
+        "precision": one.precision,
+        "batch": batch,
+        "ms per slice": ms,
+        "slices/s": 1000 / ms,
+        "GFLOP/s": gflops,
+        "% of peak": None if top is None else 100 * gflops / top,
+        "to OpenVINO": ratio(times, key, (outside, one.precision, batch)),
+        "to torch default": ratio(times, key, ("torch default", "fp32", batch)),
+        "max diff p": found.max_probability_difference,
+        "flips": found.flips,
+    }
+
+
+def measure(
+    folder: Path, batches: Sequence[int], rounds: int, threads: int, *, compiled: bool
+) -> Result:
+    """Every engine at every batch size."""
+    about = machine()
     keep_freed_pages()
     torch.set_num_threads(threads)
     network, manifest = load_network(folder)
-    each = contestants(network, threads)
-    top, differ, times = (
-        peaks(threads),
-        differences(each, manifest),
-        times_ms(each, batches, rounds),
-    )
-    rows = []
-    for one in each:
-        for batch in batches:
-            ms = times[one.name, batch]
-            most = top.get(one.precision)
-            share = None if most is None else 1000 * GFLOP_PER_SLICE / ms / most
-            rows.append(Row(one.name, batch, ms, share, differ[one.name]))
-    return rows
+    top = peaks(threads)
+    with contestants(network, folder, threads, compiled=compiled) as each:
+        found = agreements(each, manifest)
+        times = times_ms(each, batches, rounds)
+    rows = [
+        row(one, batch, times, top.get(one.precision), agreement)
+        for batch in batches
+        for one, agreement in zip(each, found, strict=True)
+    ]
+    settings = {
+        "model": f"{manifest.name} {manifest.version}",
+        "slices": "synthetic, of the load test",
+        "threads": threads,
+        "interleaved rounds": rounds,
+        **{f"peak {name}, GFLOP/s": value for name, value in top.items()},
+        "torch": torch.__version__,
+    }
+    table = Table("Engines, median of the rounds", rows)
+    return Result("Engines on the CPU", "make bench-engine", [table], settings, NOTES, about)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and print the table."""
+    """Measure, print the table, and keep it as JSON if asked."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", type=Path, default=PRETRAINED, help="model folder")
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=available_cores())
+    parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile")
+    parser.add_argument("--json", type=Path, help="file to write")
     given = parser.parse_args(arguments)
-    rows = measure(given.model, given.batches, given.rounds, given.threads)
-    print(f"threads: {given.threads}; median of {given.rounds} interleaved rounds")
-    print("GFLOP/s counts the work of a full slice, also where air was skipped")
-    print(HEADER)
-    for row in rows:
-        print(row.text())
+    how = given.batches, given.rounds, given.threads
+    found = measure(given.model, *how, compiled=not given.no_compile)
+    print(found.text())
+    if given.json:
+        found.write(given.json)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ python -m model_build train --recipe cpu      train or resume (under torchrun fo
 python -m model_build evaluate --recipe cpu   calibrate, evaluate, write the model folder
 python -m model_build evaluate --data rsna --root DIR --labels CSV --model TAG
                                               score other labelled slices with a finished model
+python -m model_build precisions --recipe cpu  how far bf16 moves the answers, into the manifest
 python -m model_build compare --budget small  train every network, write one report
 python -m model_build save --recipe cpu       copy the model folder into the BentoML store
 python -m model_build save --pretrained       the same with the weights of the repository
@@ -45,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m model_build", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     found = parser.add_subparsers(dest="command", required=True)
-    for name in ("run", "phantoms", "train", "evaluate", "save"):
+    for name in ("run", "phantoms", "train", "evaluate", "precisions", "save"):
         _add_recipe(found.add_parser(name), name)
     _add_compare(found.add_parser("compare"))
     _add_inspect(found.add_parser("inspect"))
@@ -62,8 +63,10 @@ def _add_recipe(command: argparse.ArgumentParser, name: str) -> None:
     command.add_argument("--home", type=Path, default=HOME)
     command.add_argument("--series", type=int, help="phantom series, instead of the recipe's")
     _add_data(command)
-    if name in ("run", "save"):
-        command.add_argument("--pretrained", action="store_true", help="save what is committed")
+    if name in ("run", "precisions", "save"):
+        command.add_argument("--pretrained", action="store_true", help="the committed model")
+    if name == "precisions":
+        command.add_argument("--slices", type=int, help="so many of the test slices; all without")
     if name in ("run", "phantoms"):
         command.add_argument("--preview", type=Path, help="contact sheet to write, PNG")
         command.add_argument(

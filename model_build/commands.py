@@ -85,6 +85,29 @@ def evaluate(options: Namespace) -> None:
     print(render(report, finish.DATA_NOTE))
 
 
+def precisions(options: Namespace) -> None:
+    """Measure every engine of lower precision on held-out slices, into the manifest of a model.
+
+    Raises:
+        ValueError: these are not the slices that the model was trained and tested with.
+    """
+    from model_build import distributed, export
+    from model_build import precisions as measuring
+    from model_build import run as way
+    from service.artifact import verify_folder
+
+    folder = export.PRETRAINED if options.pretrained else run_folder(options) / "model"
+    known = verify_folder(folder).training.get("data_sha256")
+    distributed.join()  # alone here; it also sets the allocator, without which a CPU is slow
+    source, parts = prepared(options)
+    # A slice of another set may be one that the model has learnt from.
+    if way.data_hash(source) != known:
+        raise ValueError("the slices are not those of the model's training; nothing was measured")
+    rows = measuring.spread(parts["test"], options.slices)
+    manifest = measuring.record(folder, source, rows, compiled=True)
+    print("\n".join(measuring.lines(manifest)))
+
+
 def evaluate_elsewhere(options: Namespace) -> None:
     """A labelled folder scored by a finished model.
 

@@ -4,6 +4,7 @@ val logits -> temperatures, biases at the natural prevalence -> operating points
 test logits -> p -> evaluation, against the baseline, by series, by lesion size -> report
 embeddings, window logits -> abstention, out-of-distribution gate, occlusion ----> report
 -> model/ (weights, manifest, golden), scores.npz, evaluation.*, ablations.json (Conv-LSTM)
+model/ on every engine of lower precision -> largest differences from float32 -> its manifest
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from model_build import ablation_heads, ablations, assess, baseline, export, guards
+from model_build import ablation_heads, ablations, assess, baseline, export, guards, precisions
 from model_build.card import published_facts
 from model_build.config import Recipe
 from model_build.evaluate import compare_auroc
@@ -76,6 +77,7 @@ def finish(
     }
     golden = golden_inputs(source, parts["test"])
     export.write_folder(folder / "model", network.cpu(), recipe.network, VERSION, golden, facts)
+    precisions.record(folder / "model", source, parts["test"])
     write_scores(folder, found.test, found.validation)
     save(found.report, folder, DATA_NOTE)
     return found.report

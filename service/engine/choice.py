@@ -2,12 +2,13 @@
 
 reference (torch) ─┬─ candidate allowed? agrees? ── no ──> not used, and the log says why
                    └─ yes ──> timed against the others, interleaved ──> the fastest answers
+no candidate left ───> the spare ones, which take time to make, the same way
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -90,6 +91,7 @@ def choose(
     manifest: Manifest,
     wish: Wish,
     absence: str = "",
+    spare: Callable[[], Sequence[InferenceEngine]] = tuple,
 ) -> Choice:
     """The fastest engine that is wished for, allowed, and agrees with the reference.
 
@@ -100,19 +102,27 @@ def choose(
         manifest: calibration, thresholds, and what was measured of each precision.
         wish: of the settings.
         absence: why there are no candidates.
+        spare: makes further candidates; called only where none of the first may answer.
 
     Raises:
         ArtifactError: the engine that was asked for by name may not answer.
     """
-    if wish.engine == reference.name:
-        return Choice(reference, "ICH_ENGINE asks for it")
+    asked = wish.engine == reference.name
     expected = reference.forward(golden.voxels_hu, golden.windows)
-    trials = [_examined(each, expected, golden, manifest, wish) for each in candidates]
-    fit = [trial.engine for trial in trials if not trial.refusal]
-    if wish.engine != "auto" and not fit:
+
+    def examined(engines: Sequence[InferenceEngine]) -> list[Trial]:
+        named = [each for each in engines if wish.engine in ("auto", each.name)]
+        return [_examined(each, expected, golden, manifest, wish) for each in named]
+
+    trials = examined(candidates)
+    if not _fit(trials):
+        trials += examined(spare())
+    fit = _fit(trials)
+    if not fit and not asked and wish.engine != "auto":
         raise ArtifactError(f"ICH_ENGINE is {wish.engine}, which may not answer here")
     if not fit:
-        return Choice(reference, absence or "no other engine may answer here", tuple(trials))
+        reason = "ICH_ENGINE asks for it" if asked else absence
+        return Choice(reference, reason or "no other engine may answer here", tuple(trials))
     rivals = _rivals(reference, fit, wish)
     times = _ms_per_slice(rivals, golden) if len(rivals) > 1 else {}
     best = min(rivals, key=lambda engine: times.get(id(engine), 0.0))
@@ -122,6 +132,10 @@ def choose(
     return Choice(best, reason, tuple(timed))
 
 
+def _fit(trials: Iterable[Trial]) -> list[InferenceEngine]:
+    return [trial.engine for trial in trials if not trial.refusal]
+
+
 def _rivals(
     reference: InferenceEngine, fit: Sequence[InferenceEngine], wish: Wish
 ) -> list[InferenceEngine]:
@@ -129,7 +143,7 @@ def _rivals(
     exact = [engine for engine in fit if engine.precision == wish.precision == "bf16"]
     if exact:
         return exact
-    return [reference, *fit] if wish.engine == "auto" else list(fit)
+    return [reference, *fit] if wish.engine in ("auto", reference.name) else list(fit)
 
 
 def _examined(

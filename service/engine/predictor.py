@@ -7,7 +7,6 @@ forward: HuSlice x B -> (B, 512, 512) int16 + (B, 2) float32 -> engine -> (B, 6)
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,16 +23,14 @@ from service.artifact import (
     Manifest,
     verify_folder,
 )
+from service.engine import candidates
 from service.engine.choice import Choice, Golden, Wish, choose
-from service.engine.native.engine import NativeUnavailable, native_engines
 from service.engine.protocol import InferenceEngine
 from service.engine.torch_engine import TorchEngine
 from service.model.denormals import flush_denormals
 from service.model.host_memory import keep_freed_pages
 from service.model.registry import Network, build
 from service.types import LABELS, SLICE_SIZE, DefaultWindow, HuSlice
-
-_log = logging.getLogger(__name__)
 
 
 class Predictor:
@@ -119,9 +116,17 @@ class Predictor:
         """
         golden = self._replayed()
         reference = self.choice.engine
-        candidates, absence = self._candidates()
-        self.choice = choose(reference, candidates, golden, self.manifest, self._wish, absence)
-        for engine in candidates:
+        place = candidates.Place(self.device, self._threads)
+        first, absence = candidates.first(self._network, place, self._wish)
+        made: list[InferenceEngine] = [*first]
+
+        def spare() -> Sequence[InferenceEngine]:
+            made.extend(found := candidates.spare(self._network, place, self._wish))
+            return found
+
+        terms = self.manifest, self._wish, absence
+        self.choice = choose(reference, first, golden, *terms, spare=spare)
+        for engine in made:
             if engine is not self.choice.engine:
                 engine.close()
         self.choice.engine.use()
@@ -145,18 +150,6 @@ class Predictor:
         if float(np.abs(found - expected).max()) > tolerance:
             raise ArtifactError("the golden replay differs from the logits of the build")
         return Golden(voxels, windows)
-
-    def _candidates(self) -> tuple[Sequence[InferenceEngine], str]:
-        """What else could run this network here, or why there is nothing."""
-        if self._wish.engine == "torch":
-            return (), ""
-        if self.device.type != "cpu":
-            return (), "the other engines are for CPUs"
-        try:
-            return native_engines(self._network, self._threads), ""
-        except NativeUnavailable as error:
-            _log.info("engine_absent", extra={"engine": "native", "reason": str(error)})
-            return (), str(error)
 
     def _warm_up(self) -> None:
         """Run the smallest and the largest batch, so that no patient pays for first use."""

@@ -1,4 +1,4 @@
-"""TorchEngine: the network as torch runs it, in float32; the reference for every other engine."""
+"""TorchEngine: the network as torch runs it; in float32 the reference for every other engine."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ class TorchEngine:
         network: its weights loaded; it is moved to the device.
         device: "cpu" or "cuda".
         max_batch: most slices in one forward on a GPU; a CPU takes at most `CPU_MAX_BATCH`.
+        precision: "fp32", or "bf16" for the products that autocast gives to bfloat16.
     """
 
-    name, precision = "torch", "fp32"
+    name = "torch"
 
-    def __init__(self, network: Network, device: torch.device, max_batch: int) -> None:
-        self.device = device
+    def __init__(
+        self, network: Network, device: torch.device, max_batch: int, precision: str = "fp32"
+    ) -> None:
+        self.device, self.precision = device, precision
         self.efficient_batch = max_batch if device.type == "cuda" else CPU_MAX_BATCH
         self._network = network.eval().requires_grad_(False)
         self._network.to(device=device, memory_format=torch.channels_last)
@@ -35,10 +38,11 @@ class TorchEngine:
         self, voxels_hu: npt.NDArray[np.int16], windows: npt.NDArray[np.float32]
     ) -> npt.NDArray[np.float32]:
         """Logits float32 (B, 6) of int16 (B, 512, 512) HU and float32 (B, 2) windows."""
-        logits = self._network(
-            torch.from_numpy(voxels_hu).to(self.device, non_blocking=True),
-            torch.from_numpy(windows).to(self.device),
-        )
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+            logits = self._network(
+                torch.from_numpy(voxels_hu).to(self.device, non_blocking=True),
+                torch.from_numpy(windows).to(self.device),
+            )
         found: npt.NDArray[np.float32] = logits.float().cpu().numpy()
         return found
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from model_build import abstention, guards, outliers, wrong_window
-from model_build.finish import finish
+from model_build.finish import GOLDEN_SLICES, finish
 from model_build.report.run_folder import TRAINING_FILE
 from service.artifact import verify_folder
 from service.model.cnn_128 import Cnn128
@@ -36,6 +36,8 @@ def test_the_report_of_any_network_says_when_to_doubt_it(
     for begin in (abstention.TITLE, outliers.TITLE, wrong_window.TITLE, "Series level by DeLong"):
         assert any(title.startswith(begin) for title in titles)
         assert begin in text
-    stored = verify_folder(tmp_path / "model").evaluation["test"]
+    manifest = verify_folder(tmp_path / "model")
+    stored = manifest.evaluation["test"]
+    assert manifest.precisions["torch-bf16"]["slices"] == 8 + GOLDEN_SLICES
     assert [table["title"] for table in stored["further"]] == titles
     assert not (tmp_path / "ablations.json").exists()

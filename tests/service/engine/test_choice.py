@@ -168,3 +168,32 @@ def test_the_report_says_why_there_is_no_other_engine() -> None:
     choice = choose(reference, (), golden(), manifest(), Wish(), "the library was not built")
     assert choice.report()["reason"] == "the library was not built"
     assert choice.report()["tried"] == []
+
+
+def test_spare_engines_are_made_only_where_no_other_may_answer() -> None:
+    """Compiling takes long: nothing is compiled beside a native engine that answers."""
+    made: list[FakeEngine] = []
+
+    def spare() -> list[FakeEngine]:
+        made.append(FakeEngine("torch_compiled", delay_s=FAST_S))
+        return made
+
+    def choice_with(candidate: FakeEngine, wish: Wish) -> Choice:
+        reference = FakeEngine("torch", delay_s=SLOW_S)
+        return choose(reference, [candidate], golden(), manifest(), wish, spare=spare)
+
+    assert choice_with(FakeEngine(delay_s=3 * SLOW_S), Wish()).engine.name == "torch"
+    assert made == []
+    for candidate, wish in (
+        (FakeEngine(wrong=off_by(0.02)), Wish()),
+        (FakeEngine(), Wish("torch_compiled")),
+    ):
+        assert choice_with(candidate, wish).engine is made.pop()
+
+
+def test_torch_may_answer_in_bf16_where_the_manifest_allows_it() -> None:
+    """ICH_ENGINE=torch: the faster of its two precisions; float32 where nothing was measured."""
+    half = FakeEngine("torch", "bf16", wrong=off_by(0.003), delay_s=FAST_S)
+    assert chosen(half, wish=Wish("torch"), precisions={"torch-bf16": MEASURED}).engine is half
+    choice = chosen(half, wish=Wish("torch"))
+    assert (choice.engine.precision, choice.reason) == ("fp32", "ICH_ENGINE asks for it")

@@ -81,13 +81,15 @@ def test_the_native_engine_answers_where_it_is_asked_for(folder: Path) -> None:
 def test_without_a_library_torch_answers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No compiler, no native engine, and still a service; asking for it by name is an error."""
     monkeypatch.setattr(native, "library", lambda: None)
+    monkeypatch.setenv("CXX", "no-such-compiler")
     loaded = Predictor.load(folder, device="cpu", threads=1, max_batch=1)
     loaded.self_check()
     report = loaded.choice.report()
     assert (report["name"], report["reason"]) == ("torch", "the native library was not built")
-    asked = Predictor.load(folder, device="cpu", threads=1, max_batch=1, wish=Wish("native"))
-    with pytest.raises(ArtifactError, match="ICH_ENGINE"):
-        asked.self_check()
+    for name in ("native", "torch_compiled"):
+        asked = Predictor.load(folder, device="cpu", threads=1, max_batch=1, wish=Wish(name))
+        with pytest.raises(ArtifactError, match="ICH_ENGINE"):
+            asked.self_check()
 
 
 def test_a_cpu_takes_small_batches_only(folder: Path) -> None:
