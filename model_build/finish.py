@@ -33,6 +33,7 @@ from service.model.conv_lstm import ConvLstm
 from service.model.registry import Network
 
 VERSION = "0.3.0"
+QUICK_LOOK = 200  # test slices for the other precisions; `precisions` takes them all
 GOLDEN_SLICES = 3
 BASELINE_SLICES = 8_000  # of train, evenly spread: the probe has a handful of weights
 ABLATIONS_FILE = "ablations.json"
@@ -77,7 +78,7 @@ def finish(
     }
     golden = golden_inputs(source, parts["test"])
     export.write_folder(folder / "model", network.cpu(), recipe.network, VERSION, golden, facts)
-    precisions.record(folder / "model", source, parts["test"])
+    precisions.record(folder / "model", source, precisions.spread(parts["test"], QUICK_LOOK))
     write_scores(folder, found.test, found.validation)
     save(found.report, folder, DATA_NOTE)
     return found.report
