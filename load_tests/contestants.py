@@ -34,7 +34,7 @@ Forward = Callable[[npt.NDArray[np.int16], Floats], Floats]
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """One engine: its name in the table, its precision, and how to call it.
+    """One engine: its name in the table, its precision, how to call it, and whose peak it has.
 
     `torch_threads` while it runs: torch's idle threads spin beside an engine that has its own.
     """
@@ -43,6 +43,7 @@ class Contestant:
     precision: str
     forward: Forward
     torch_threads: int = 1
+    variant: str = ""
 
 
 def load_network(folder: Path) -> tuple[ConvLstm, Manifest]:
@@ -106,4 +107,4 @@ def _native(network: ConvLstm, threads: int) -> Iterator[Contestant]:
         for skip in (True, False):
             engine = NativeEngine(network, variant, threads, skip_air=skip)
             name = f"native {variant.name}" + ("" if skip else ", no skip")
-            yield Contestant(name, variant.precision, engine.forward)
+            yield Contestant(name, variant.precision, engine.forward, variant=variant.name)

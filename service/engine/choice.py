@@ -49,6 +49,7 @@ class Trial:
         return {
             "name": self.engine.name,
             "precision": self.engine.precision,
+            "variant": self.engine.facts().get("variant"),
             "ms_per_slice": None if self.ms_per_slice is None else round(self.ms_per_slice, 2),
             "max_probability_difference": worst if worst is None or np.isfinite(worst) else None,
             "flips": None if agreement is None else agreement.flips,
@@ -159,7 +160,8 @@ def _examined(
         agreement, refusal = _tried(engine, expected, golden, manifest)
     if refusal:
         shown = {"engine": engine.name, "precision": engine.precision, "reason": refusal}
-        _log.warning("engine_refused", extra=shown)
+        variant = engine.facts().get("variant")
+        _log.warning("engine_refused", extra={**shown, "variant": variant})
     return Trial(engine, agreement, refusal=refusal)
 
 

@@ -1,7 +1,8 @@
 """Build: compile the native library with the compiler found on PATH, for every instruction set.
 
 src/*.cpp ── one object each: the variants with the flags of their instruction set, the rest with
-none ──> built/ich_native_<hash of sources and flags>.so
+none ──> built/ich_native_<hash of sources and flags>.so, without a variant that is too young for
+the compiler
 
 `python -m service.engine.native.build` does nothing where the library is up to date, and says so
 in one line where there is no compiler: the service runs without it, on the torch engine.
@@ -29,10 +30,16 @@ COMMON: tuple[str, ...] = ("-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", 
 # are shared between objects, and nothing may be shared between two instruction sets.
 VARIANT: tuple[str, ...] = ("-ffp-contract=off", "-fno-exceptions", "-fno-rtti")
 AVX512: tuple[str, ...] = ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma")
+AMX: tuple[str, ...] = ("-mavx512bf16", "-mamx-tile", "-mamx-bf16")
+# Too young for some compilers that build all the rest; api.cpp then finds them missing.
+OPTIONAL: frozenset[str] = frozenset({"amx", "amx_bf16"})
 OBJECTS: Mapping[str, tuple[str, ...]] = {
     "avx2": (*VARIANT, "-mavx2", "-mfma"),
     "avx512": (*VARIANT, *AVX512),
     "avx512_bf16": (*VARIANT, *AVX512, "-mavx512bf16"),
+    "amx": (*VARIANT, *AVX512, *AMX),
+    "amx_bf16": (*VARIANT, *AVX512, *AMX),
+    "processor": (),
     "team": (),
     "api": (),
 }
@@ -79,7 +86,7 @@ def build() -> Outcome:
         names = ", ".join(COMPILERS)
         return Outcome(None, f"native engine: not built, no C++ compiler on PATH ({names})")
     try:
-        _compile(compiler, target)
+        without = _compile(compiler, target)
     except subprocess.CalledProcessError as error:
         reason = first_error(str(error.stderr))
         return Outcome(None, f"native engine: {compiler} failed: {reason}", failed=True)
@@ -87,7 +94,8 @@ def build() -> Outcome:
         return Outcome(None, f"native engine: not built, {type(error).__name__}", failed=True)
     for old in set(BUILT.glob("ich_native_*.so")) - {target}:
         old.unlink(missing_ok=True)
-    return Outcome(target, f"native engine: built with {compiler}", changed=True)
+    left_out = "".join(f"; without {each}" for each in without)
+    return Outcome(target, f"native engine: built with {compiler}{left_out}", changed=True)
 
 
 def first_error(output: str) -> str:
@@ -96,20 +104,32 @@ def first_error(output: str) -> str:
     return lines[0] if lines else "no reason given"
 
 
-def _compile(compiler: str, target: Path) -> None:
-    """Compile beside the target and move it there at the end: no other process sees half a file."""
+def _compile(compiler: str, target: Path) -> list[str]:
+    """Compile beside the target and move it there at the end: no other process sees half a file.
+
+    Returns what the compiler does not know, each with its reason.
+    """
     BUILT.mkdir(exist_ok=True)
+    without: list[str] = []
     with tempfile.TemporaryDirectory(dir=BUILT) as folder:
         objects = []
         for name, flags in OBJECTS.items():
-            objects.append(str(Path(folder) / f"{name}.o"))
+            output = str(Path(folder) / f"{name}.o")
             source = str(SOURCES / f"{name}.cpp")
-            _run([compiler, *COMMON, *flags, "-c", source, "-o", objects[-1]])
+            try:
+                _run([compiler, *COMMON, *flags, "-c", source, "-o", output])
+            except subprocess.CalledProcessError as error:
+                if name not in OPTIONAL:
+                    raise
+                without.append(f"{name} ({first_error(str(error.stderr))})")
+            else:
+                objects.append(output)
         library = Path(folder) / target.name
         exports = f"-Wl,--version-script={SOURCES / 'exports.map'}"
         _run([compiler, *LINK, exports, *objects, "-o", str(library)])
         library.chmod(0o755)
         library.replace(target)
+    return without
 
 
 def _run(command: Sequence[str]) -> None:

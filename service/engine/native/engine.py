@@ -19,6 +19,9 @@ from service.types import SLICE_SIZE
 
 LARGEST_BATCH = 8
 BUSY_SHARE = 0.9  # of the threads' time in a forward, in whole windows
+OFFERED = (
+    2  # variants of one precision: where the fastest disagrees with torch, the next may answer
+)
 
 
 class NativeUnavailable(Exception):
@@ -98,7 +101,9 @@ class NativeEngine:
 
 
 def native_engines(network: Network, threads: int) -> list[NativeEngine]:
-    """One engine for each precision that this processor has, the fastest instruction set of each.
+    """Engines of each precision, with the fastest instruction sets that this processor has.
+
+    Fastest first; which of them answers is found out at start (service/engine/choice.py).
 
     Raises:
         NativeUnavailable: with the reason, when there is none.
@@ -107,12 +112,13 @@ def native_engines(network: Network, threads: int) -> list[NativeEngine]:
         raise NativeUnavailable("the native library was not built")
     if not isinstance(network, ConvLstm) or network.config["size"] != SLICE_SIZE:
         raise NativeUnavailable("the native kernel is for conv_lstm at 512 pixels only")
-    best: dict[str, Variant] = {}
+    offered: list[Variant] = []
     for variant in variants():
-        best.setdefault(variant.precision, variant)
-    if not best:
+        if [each.precision for each in offered].count(variant.precision) < OFFERED:
+            offered.append(variant)
+    if not offered:
         raise NativeUnavailable("the processor has neither AVX2 with FMA nor AVX-512")
-    return [NativeEngine(network, variant, threads) for variant in best.values()]
+    return [NativeEngine(network, variant, threads) for variant in offered]
 
 
 def different_windows(

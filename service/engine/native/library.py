@@ -22,7 +22,7 @@ MAP_CELLS = 800  # 8 maps of 10 x 10 behind unit 5
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """The kernel compiled for one instruction set: `avx2`, `avx512` or `avx512_bf16`."""
+    """The kernel compiled for one instruction set: `amx`, `avx512`, `avx2`, or one with `_bf16`."""
 
     name: str
     precision: str  # "fp32" or "bf16"
@@ -46,7 +46,6 @@ def open_library(path: Path | None = None) -> CDLL | None:
         return None
     library.ich_variant.argtypes, library.ich_variant.restype = [c_int], c_char_p
     library.ich_precision.argtypes, library.ich_precision.restype = [c_char_p], c_char_p
-    library.ich_supported.argtypes, library.ich_supported.restype = [c_char_p], c_int
     library.ich_open.argtypes = [c_char_p, c_void_p, c_int64, c_int]
     library.ich_open.restype = c_void_p
     library.ich_close.argtypes, library.ich_close.restype = [c_void_p], None
@@ -70,8 +69,9 @@ def variants() -> tuple[Variant, ...]:
     if loaded is not None:
         index = 0
         while (name := loaded.ich_variant(index)) is not None:
-            if loaded.ich_supported(name):
-                found.append(Variant(name.decode(), loaded.ich_precision(name).decode()))
+            precision = loaded.ich_precision(name)
+            if precision is not None:  # it was built, and this processor runs it
+                found.append(Variant(name.decode(), precision.decode()))
             index += 1
     return tuple(found)
 

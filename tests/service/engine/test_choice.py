@@ -84,6 +84,12 @@ def test_an_engine_that_is_wrong_is_refused(caplog: pytest.LogCaptureFixture) ->
     assert trial["max_probability_difference"] == pytest.approx(0.02, abs=1e-3)
 
 
+def test_where_the_fastest_is_wrong_the_next_answers() -> None:
+    """Two variants of one engine: what the first got wrong does not bring torch back."""
+    wrong, right = FakeEngine(wrong=off_by(0.02)), FakeEngine(delay_s=FAST_S)
+    assert chosen(wrong, right).engine is right
+
+
 def test_float32_has_one_answer() -> None:
     """A float32 engine that is off by 0.003 keeps the promise, and is still faulty."""
     assert chosen(FakeEngine(wrong=off_by(0.003))).engine.name == "torch"

@@ -15,20 +15,14 @@ namespace {
 
 constexpr int kVoxels = 512 * 512, kMapCells = 800;
 
-const Variant* const kVariants[] = {&kAvx512Bf16, &kAvx512, &kAvx2};
+const Variant* const kVariants[] = {&kAmxBf16, &kAmx, &kAvx512Bf16, &kAvx512, &kAvx2};
+constexpr int kVariantCount = sizeof kVariants / sizeof *kVariants;
 
-bool supported(const Variant& variant) {
-  __builtin_cpu_init();
-  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (&variant == &kAvx512Bf16) return avx512 && __builtin_cpu_supports("avx512bf16");
-  if (&variant == &kAvx512) return avx512;
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
-
-const Variant* find(const char* name) {
+// The variant that was built, and is supported here.
+const Variant* usable(const char* name) {
   for (const Variant* variant : kVariants)
-    if (std::strcmp(variant->name, name) == 0) return variant;
+    if (variant != nullptr && std::strcmp(variant->name, name) == 0)
+      return variant->supported() ? variant : nullptr;
   return nullptr;
 }
 
@@ -63,28 +57,23 @@ struct Engine {
 
 #define ICH_API extern "C" __attribute__((visibility("default")))
 
-// The name of variant `index`, fastest first; null behind the last.
+// The name of variant `index`, fastest first; empty if it was not built, null behind the last.
 ICH_API const char* ich_variant(int index) {
-  return index < 0 || index >= 3 ? nullptr : kVariants[index]->name;
+  if (index < 0 || index >= kVariantCount) return nullptr;
+  return kVariants[index] == nullptr ? "" : kVariants[index]->name;
 }
 
+// Null if this processor and operating system do not run the variant.
 ICH_API const char* ich_precision(const char* name) {
-  const Variant* variant = find(name);
+  const Variant* variant = usable(name);
   return variant == nullptr ? nullptr : variant->precision;
-}
-
-// 1 if this processor and operating system run the variant.
-ICH_API int ich_supported(const char* name) {
-  const Variant* variant = find(name);
-  return variant != nullptr && supported(*variant);
 }
 
 // An engine of that variant; null if it is unknown or not supported, `floats` is not the length of
 // a blob, or memory is short.
 ICH_API void* ich_open(const char* name, const float* blob, int64_t floats, int threads) {
-  const Variant* variant = find(name);
-  if (variant == nullptr || !supported(*variant)) return nullptr;
-  if (floats != variant->blob_floats || threads < 1) return nullptr;
+  const Variant* variant = usable(name);
+  if (variant == nullptr || floats != variant->blob_floats || threads < 1) return nullptr;
   try {
     return new Engine(*variant, blob, threads);
   } catch (...) {
@@ -112,8 +101,8 @@ ICH_API void ich_run(void* handle, const int16_t* voxels, const int32_t* slice_o
 
 // Runs `rounds` of multiply-adds in registers on this thread; returns the operations of all.
 ICH_API double ich_spin(const char* name, int64_t rounds) {
-  const Variant* variant = find(name);
-  if (variant == nullptr || !supported(*variant)) return 0.0;
+  const Variant* variant = usable(name);
+  if (variant == nullptr) return 0.0;
   volatile float used = variant->spin(rounds);  // else the loop has no effect and is left out
   (void)used;
   return static_cast<double>(variant->flop_per_round) * static_cast<double>(rounds);

@@ -59,13 +59,13 @@ inline Span grown(Span span, int half, int width) {
   return {most(0, span.begin - half), least(width, span.end + half)};
 }
 
-// Whole steps that cover the span: they begin at any even pixel, and end inside the row where the
-// row has room for them.
-inline Span covering(Span span, int step, int width) {
+// Whole steps that cover the span: they begin at any multiple of `unit` pixels, and end inside the
+// row where the row has room for them.
+inline Span covering(Span span, int step, int width, int unit) {
   if (span.empty()) return {0, 0};
-  const int even = span.begin / 2 * 2;
-  const int length = (span.end - even + step - 1) / step * step;
-  const int begin = most(0, least(even, width - length));
+  const int first = span.begin / unit * unit;
+  const int length = (span.end - first + step - 1) / step * step;
+  const int begin = most(0, least(first, width - length));
   return {begin, begin + length};
 }
 

@@ -28,7 +28,7 @@ struct Input {
   void make(int y) {
     const int16_t* voxels = job.voxels + y * kSize;
     const Span touched = job.skip ? above_lower(voxels) : Span{0, kSize};
-    const Span written = covering(touched, S::kLanes, kSize);
+    const Span written = covering(touched, S::kLanes, kSize, S::kLanes);
     ring.claim(y, touched, written, ZeroAir{});
     const auto lower = S::broadcast(job.lower), width = S::broadcast(job.width);
     for (int x = written.begin; x < written.end; x += S::kLanes)

@@ -5,14 +5,9 @@
 
 #include "input.h"
 #include "kernels.h"
+#include "session.h"
 
 namespace {
-
-// How a window is run; the same for all of its layers.
-struct Mode {
-  bool skip;    // compute only what may differ from air
-  bool record;  // the slice is all air: keep every row for the slices to come
-};
 
 template <class S, class C, class Source>
 struct Layer {
@@ -51,6 +46,10 @@ struct Layer {
     for (const int last = least(y, C::kOutWidth - 1); made <= last; made++) make(made);
   }
 
+  float value(int y, int channel, int x) {  // of the last layer
+    return ring.write(y)[channel * Ring::kPitch + kEdge + x];
+  }
+
  private:
   void make(int y) {
     const int first = (C::kPools ? 2 * y : y) - C::kHalf;
@@ -62,7 +61,7 @@ struct Layer {
       touched = joined(touched, source->ring.touched(first + i));
     }
     touched = skip ? grown(touched, C::kHalf, C::kWidth) : Span{0, C::kWidth};
-    const Span work = covering(touched, kStep, C::kWidth);
+    const Span work = covering(touched, kStep, C::kWidth, 2);
     if constexpr (C::kKeepsSize) {
       if (C::kPools)
         ring.claim(y, halved(touched), halved(work), model->air);
@@ -88,5 +87,8 @@ struct Layer {
              sizeof recorded->air.cells[kind][plane]);
   }
 };
+
+using Numbers = Simd;        // what the input writes
+using Session = FlushTiny;  // what a thread needs while it runs a window
 
 }  // namespace

@@ -1,28 +1,28 @@
 // Network: units 1 to 5 for one window, from voxels to the maps that the dense layers read.
 //
-// Include it behind one of the simd headers; ICH_VARIANT then makes the table of that variant.
+// Include it behind the headers that define Numbers and Layer, for registers (layer.h) or for tiles
+// (amx_layer.h); ICH_VARIANT then makes the table of that variant.
 #pragma once
 
-#include "layer.h"
-#include "spin.h"
+#include "processor.h"
 #include "variant.h"
 
 namespace {
 
-using Source = Input<Simd>;
-using Layer11 = Layer<Simd, Conv11, Source>;
-using Layer12 = Layer<Simd, Conv12, Layer11>;
-using Layer13 = Layer<Simd, Conv13, Layer12>;
-using Layer21 = Layer<Simd, Conv21, Layer13>;
-using Layer22 = Layer<Simd, Conv22, Layer21>;
-using Layer23 = Layer<Simd, Conv23, Layer22>;
-using Layer31 = Layer<Simd, Conv31, Layer23>;
-using Layer32 = Layer<Simd, Conv32, Layer31>;
-using Layer33 = Layer<Simd, Conv33, Layer32>;
-using Layer41 = Layer<Simd, Conv41, Layer33>;
-using Layer42 = Layer<Simd, Conv42, Layer41>;
-using Layer51 = Layer<Simd, Conv51, Layer42>;
-using Layer52 = Layer<Simd, Conv52, Layer51>;
+using Source = Input<Numbers>;
+using Layer11 = Layer<Numbers, Conv11, Source>;
+using Layer12 = Layer<Numbers, Conv12, Layer11>;
+using Layer13 = Layer<Numbers, Conv13, Layer12>;
+using Layer21 = Layer<Numbers, Conv21, Layer13>;
+using Layer22 = Layer<Numbers, Conv22, Layer21>;
+using Layer23 = Layer<Numbers, Conv23, Layer22>;
+using Layer31 = Layer<Numbers, Conv31, Layer23>;
+using Layer32 = Layer<Numbers, Conv32, Layer31>;
+using Layer33 = Layer<Numbers, Conv33, Layer32>;
+using Layer41 = Layer<Numbers, Conv41, Layer33>;
+using Layer42 = Layer<Numbers, Conv42, Layer41>;
+using Layer51 = Layer<Numbers, Conv51, Layer42>;
+using Layer52 = Layer<Numbers, Conv52, Layer51>;
 
 // The member functions of the two take the layers in their order, first to last.
 struct Model {
@@ -91,8 +91,7 @@ struct Workspace {
       l52.ensure(y);
       for (int c = 0; c < kMaps; c++)
         for (int x = 0; x < kMap; x++)
-          maps[(c * kMap + y) * kMap + x] =
-              m.sign[c] * l52.ring.write(y)[c * Layer52::Ring::kPitch + kEdge + x];
+          maps[(c * kMap + y) * kMap + x] = m.sign[c] * l52.value(y, c, x);
     }
   }
 };
@@ -104,18 +103,8 @@ constexpr int64_t floats_of() {
 constexpr int64_t kBlobFloats = floats_of<Conv11, Conv12, Conv13, Conv21, Conv22, Conv23, Conv31,
                                           Conv32, Conv33, Conv41, Conv42, Conv51, Conv52>();
 
-// Numbers too small for a normal float cost a hundred cycles each and change no answer.
-class FlushTiny {
- public:
-  FlushTiny() : before_(_mm_getcsr()) { _mm_setcsr(before_ | 0x8040); }
-  ~FlushTiny() { _mm_setcsr(before_); }
-
- private:
-  unsigned before_;
-};
-
 void run_window(const void* model, void* workspace, const WindowJob& job, float* maps) {
-  const FlushTiny flush;
+  const Session session;
   const Model& m = *static_cast<const Model*>(model);
   Workspace& w = *static_cast<Workspace*>(workspace);
   w.start(m, job, {job.skip, false});
@@ -123,7 +112,7 @@ void run_window(const void* model, void* workspace, const WindowJob& job, float*
 }
 
 void load_model(void* model, void* workspace, const float* blob) {
-  const FlushTiny flush;
+  const Session session;
   static const int16_t air[kSize * kSize] = {};  // zero HU, under a window that begins at zero
   float maps[kMaps * kMap * kMap];
   Model& m = *static_cast<Model*>(model);
@@ -135,7 +124,7 @@ void load_model(void* model, void* workspace, const float* blob) {
 
 }  // namespace
 
-#define ICH_VARIANT(symbol, name, precision)                                         \
-  const Variant symbol = {name,        precision,  sizeof(Model), sizeof(Workspace), \
-                          kBlobFloats, load_model, run_window,    spin<Simd>,        \
-                          kSpinFlop<Simd>};
+#define ICH_VARIANT(symbol, name, precision, supported, spin, spin_flop)              \
+  const Variant symbol = {name,              precision,   supported,  sizeof(Model), \
+                          sizeof(Workspace), kBlobFloats, load_model, run_window,    \
+                          spin,              spin_flop};

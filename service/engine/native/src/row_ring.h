@@ -13,17 +13,17 @@ namespace {
 
 // What a layer makes of a slice that is all air. `border` rows at the top and at the bottom feel
 // the zero padding; all rows between are the same.
-template <int width, int planes, int border>
+template <int width, int planes, int border, class Cell = float>
 struct AirRows {
-  float cells[2 * border + 1][planes][width];
+  Cell cells[2 * border + 1][planes][width];
 
   static int kind(int y) {
     if (y < border) return y;
     return y >= width - border ? 2 * border + 1 - (width - y) : border;
   }
-  void copy(int kind, int plane, Span span, float* row) const {
+  void copy(int kind, int plane, Span span, Cell* row) const {
     memcpy(row + span.begin, cells[kind][plane] + span.begin,
-           sizeof(float) * (span.end - span.begin));
+           sizeof(Cell) * (span.end - span.begin));
   }
 };
 
@@ -35,11 +35,12 @@ struct ZeroAir {
   }
 };
 
-// A cell is 32 bits: one fp32 channel, or two bf16 channels. Planes: cells per pixel. The map is
-// square, so `width` is its height as well. Zeroed memory is a valid, empty ring.
-template <int width, int planes, int kept>
+// A cell is 32 bits, one fp32 channel or two bf16 channels, or what the tile kernels take for a
+// pixel. Planes: cells per pixel. Pixel 0 is cell `first` of its row. The map is square, so `width`
+// is its height as well. Zeroed memory is a valid, empty ring.
+template <int width, int planes, int kept, class Cell = float, int first = kEdge>
 struct RowRing {
-  static constexpr int kPitch = width + 2 * kEdge, kRows = kept;
+  static constexpr int kPitch = width + 2 * kEdge, kRows = kept, kFirst = first;
   static_assert((kept & (kept - 1)) == 0, "slots are found by a mask");
 
   struct Slot {
@@ -48,13 +49,13 @@ struct RowRing {
     int kind;      // 1 + kind of air around them; 0 while the slot is empty
   };
 
-  alignas(64) float cells[kept][planes][kPitch];
-  alignas(64) float zeros[planes][kPitch];  // stands for the rows above the first, below the last
+  alignas(64) Cell cells[kept][planes][kPitch];
+  alignas(64) Cell zeros[planes][kPitch];  // stands for the rows above the first, below the last
   Slot slots[kept];
 
   static bool inside(int y) { return 0 <= y && y < width; }
-  float* write(int y) { return cells[y & (kept - 1)][0]; }
-  const float* read(int y) const { return inside(y) ? cells[y & (kept - 1)][0] : zeros[0]; }
+  Cell* write(int y) { return cells[y & (kept - 1)][0]; }
+  const Cell* read(int y) const { return inside(y) ? cells[y & (kept - 1)][0] : zeros[0]; }
   Span touched(int y) const { return inside(y) ? slots[y & (kept - 1)].touched : Span{0, 0}; }
 
   // Give row y its slot: outside `written` it is air when this returns.
@@ -77,7 +78,7 @@ struct RowRing {
   void restore(int y, Span span, const Air& air) {
     if (span.empty()) return;
     for (int plane = 0; plane < planes; plane++)
-      air.copy(Air::kind(y), plane, span, cells[y & (kept - 1)][plane] + kEdge);
+      air.copy(Air::kind(y), plane, span, cells[y & (kept - 1)][plane] + first);
   }
 };
 

@@ -19,6 +19,7 @@ struct WindowJob {
 struct Variant {
   const char* name;
   const char* precision;
+  bool (*supported)();     // by this processor and operating system (processor.h)
   size_t model_bytes;      // shared by all threads, read only after `load`
   size_t workspace_bytes;  // one per thread
   int64_t blob_floats;     // what `load` reads
@@ -32,3 +33,5 @@ struct Variant {
 };
 
 extern const Variant kAvx2, kAvx512, kAvx512Bf16;
+// Null addresses where the compiler knows no tiles (build.py then leaves them out).
+extern const Variant kAmx __attribute__((weak)), kAmxBf16 __attribute__((weak));

@@ -8,13 +8,27 @@ import pytest
 import torch
 from torch import nn
 
-from service.engine.native.library import Jobs, variants
+from service.engine.native.library import Jobs, Variant, variants
 from service.model.conv_lstm import ConvLstm
 from service.model.host_memory import keep_freed_pages
 
 needs_library = pytest.mark.skipif(
     not variants(), reason="the native library was not built, or the processor lacks AVX2"
 )
+ALL_VARIANTS = {"amx": "fp32", "amx_bf16": "bf16", "avx512": "fp32", "avx512_bf16": "bf16",
+                "avx2": "fp32"}  # fmt: skip
+
+
+def on_each_variant(*precisions: str) -> pytest.MarkDecorator:
+    """Run a test with each `variant` of these precisions; skipped where it does not run."""
+    here = {each.name for each in variants()}
+    cases = []
+    for name in (name for name, precision in ALL_VARIANTS.items() if precision in precisions):
+        absent = pytest.mark.skipif(name not in here, reason=f"no {name} on this processor")
+        cases.append(pytest.param(Variant(name, ALL_VARIANTS[name]), id=name, marks=absent))
+    return pytest.mark.parametrize("variant", cases)
+
+
 SIZE = 512
 # (centre, width) in HU: the brain window, odd ones, and some that clip all slices to 0 or to 1.
 WINDOWS = np.array(

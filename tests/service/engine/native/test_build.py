@@ -54,7 +54,7 @@ def test_no_flag_depends_on_the_machine_that_builds() -> None:
 
 def test_code_of_one_instruction_set_stays_unnamed() -> None:
     """No header of the kernels defines a name that a linker could share between variants."""
-    shared = {"team.h", "variant.h"}
+    shared = {"processor.h", "team.h", "variant.h"}
     for path in SOURCES.glob("*.h"):
         text = path.read_text(encoding="utf-8")
         if path.name not in shared:
@@ -92,6 +92,25 @@ def test_a_compiler_that_refuses_is_a_failure(
     assert capsys.readouterr().err.count("\n") == 1
     assert "no such thing" in build().text
     assert list((empty / "built").iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.uname().machine != "x86_64", reason="x86-64 only")
+def test_an_old_compiler_builds_without_tiles(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variants that it does not know are left out and named; the library is there."""
+    fake, linked = empty / "g++", empty / "linked"
+    fake.write_text(
+        "#!/bin/sh\n"
+        "case \"$*\" in *-mamx*) echo 'error: unknown -mamx-tile' >&2; exit 1;; esac\n"
+        f'case "$*" in *-shared*) echo "$*" > {linked};; esac\n'
+        'for last; do :; done\necho built > "$last"\n'
+    )
+    fake.chmod(0o755)
+    monkeypatch.setattr(module, "find_compiler", lambda: str(fake))
+    outcome = build()
+    assert (outcome.library, outcome.failed) == (expected_library(), False)
+    assert "without amx (error: unknown -mamx-tile)" in outcome.text
+    parts = {Path(word).stem for word in linked.read_text().split() if word.endswith(".o")}
+    assert parts == {"avx2", "avx512", "avx512_bf16", "processor", "team", "api"}
 
 
 @pytest.mark.skipif(sys.platform != "linux" or os.uname().machine != "x86_64", reason="x86-64 only")

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from load_tests.engines import PRETRAINED, load_network
+from service.artifact import GOLDEN_FILE
 from service.engine.native import engine as module
 from service.engine.native.engine import (
     NativeEngine,
@@ -16,13 +19,16 @@ from service.engine.native.engine import (
     efficient_batch,
     native_engines,
 )
+from service.engine.native.library import Variant, variants
 from service.engine.torch_engine import TorchEngine
 from service.model.conv_lstm import ConvLstm
 from service.model.registry import NETWORKS
 from tests.service.engine.native.networks import (
+    ALL_VARIANTS,
     WINDOWS,
     nasty_network,
     needs_library,
+    on_each_variant,
     slices,
 )
 
@@ -35,23 +41,50 @@ def network() -> ConvLstm:
 
 @pytest.fixture(scope="module")
 def native(network: ConvLstm) -> Iterator[NativeEngine]:
-    """The float32 engine with two threads."""
-    engines = {each.precision: each for each in native_engines(network, 2)}
-    yield engines["fp32"]
-    for each in engines.values():
+    """The fastest float32 engine with two threads."""
+    engines = native_engines(network, 2)
+    yield next(each for each in engines if each.precision == "fp32")
+    for each in engines:
         each.close()
 
 
-@needs_library
-def test_probabilities_are_those_of_torch(native: NativeEngine, network: ConvLstm) -> None:
+@on_each_variant("fp32")
+def test_probabilities_are_those_of_torch(variant: Variant, network: ConvLstm) -> None:
     """Within 1e-5 on heads, specks, noise and air, with odd default windows; none is NaN."""
     expected = TorchEngine(network, torch.device("cpu"), 4).forward(slices(), WINDOWS)
-    found = native.forward(slices(), WINDOWS)
+    found = NativeEngine(network, variant, 2).forward(slices(), WINDOWS)
     assert (found.dtype, found.shape) == (np.float32, (5, 6))
     p, reference = (1 / (1 + np.exp(-logits.astype(np.float64))) for logits in (found, expected))
     assert np.isfinite(found).all()
     assert np.abs(p - reference).max() < 1e-5
     assert np.abs(found[0] - found[3]).max() > 1e-4
+
+
+@on_each_variant("fp32")
+def test_the_shipped_weights_keep_their_golden_logits(variant: Variant) -> None:
+    """Within a quarter of what the manifest allows to float32, on the slices of the build."""
+    shipped, manifest = load_network(PRETRAINED)
+    golden = load_file(PRETRAINED / GOLDEN_FILE)
+    found = NativeEngine(shipped, variant, 2).forward(
+        golden["voxels_hu"].numpy(), golden["windows"].numpy()
+    )
+    difference = np.abs(found - golden["logits"].numpy()).max()
+    assert difference < manifest.golden_tolerance["float32"] / 4
+
+
+@needs_library
+def test_the_fastest_two_of_each_precision_are_offered(
+    monkeypatch: pytest.MonkeyPatch, network: ConvLstm
+) -> None:
+    """In their order: where the first disagrees with torch, the second may answer."""
+    here = [each for each in variants() if each.precision == "fp32"]
+    monkeypatch.setattr(module, "variants", lambda: (*here, *here, *here))
+    offered = native_engines(network, 1)
+    assert [each.facts()["variant"] for each in offered] == [
+        each.name for each in (*here, *here)[:2]
+    ]
+    for each in offered:
+        each.close()
 
 
 @needs_library
@@ -68,7 +101,7 @@ def test_the_facts_name_the_instruction_set(native: NativeEngine) -> None:
     """What GET /v1/model shows of it."""
     facts = native.facts()
     assert (facts["device"], facts["threads"]) == ("cpu", 2)
-    assert facts["variant"] in ("avx2", "avx512")
+    assert facts["variant"] in ALL_VARIANTS
 
 
 @needs_library

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from service.engine.native.folding import fold
 from service.engine.native.library import Jobs, Kernel, Variant, open_library, spin, variants
 from service.model.conv_lstm import ConvLstm
 from tests.service.engine.native.networks import (
+    ALL_VARIANTS,
     WINDOWS,
     air,
     all_jobs,
@@ -21,12 +24,13 @@ from tests.service.engine.native.networks import (
     nasty_network,
     needs_library,
     noise,
+    on_each_variant,
     slices,
     specks,
 )
 
 pytestmark = needs_library
-each_variant = pytest.mark.parametrize("variant", variants(), ids=lambda each: each.name)
+each_variant = on_each_variant("fp32", "bf16")
 # Of maps whose largest value is about 4; bf16 has 8 bits of mantissa.
 TOLERANCE = {"fp32": 3e-5, "bf16": 0.1}
 
@@ -73,11 +77,14 @@ def test_what_ran_before_leaves_no_trace(variant: Variant, network: ConvLstm) ->
         np.testing.assert_array_equal(found, fresh)
 
 
+@each_variant
 @pytest.mark.parametrize("threads", [2, 3])
-def test_threads_and_batch_size_change_no_bit(threads: int, network: ConvLstm) -> None:
+def test_threads_and_batch_size_change_no_bit(
+    variant: Variant, threads: int, network: ConvLstm
+) -> None:
     """A window has its maps whoever computes it and whatever else is in the batch."""
     blob, jobs = fold(network.trunk), all_jobs(network, 5)
-    alone, team = Kernel(variants()[0], blob, 1), Kernel(variants()[0], blob, threads)
+    alone, team = Kernel(variant, blob, 1), Kernel(variant, blob, threads)
     assert team.threads == threads
     together = team.run(slices(), jobs)
     for at in (0, 7, 13, 26, 39, 41):
@@ -87,11 +94,12 @@ def test_threads_and_batch_size_change_no_bit(threads: int, network: ConvLstm) -
     assert team.run(slices(), none).shape == (0, 800)
 
 
-def test_a_unit_without_batch_norm_is_followed() -> None:
+@on_each_variant("fp32")
+def test_a_unit_without_batch_norm_is_followed(variant: Variant) -> None:
     """The flag `bn_unit5` of the network reaches the kernel."""
     network = nasty_network(1, bn_unit5=False)
     jobs = all_jobs(network, 1)
-    found = Kernel(variants()[-1], fold(network.trunk), 1).run(noise(10)[None], jobs)
+    found = Kernel(variant, fold(network.trunk), 1).run(noise(10)[None], jobs)
     with torch.inference_mode():
         maps = network.maps(torch.from_numpy(noise(10)[None]), torch.from_numpy(WINDOWS[:1]))
     np.testing.assert_allclose(found, maps[0].numpy(), atol=TOLERANCE["fp32"])
@@ -129,9 +137,35 @@ def test_weights_or_a_processor_that_do_not_fit_are_refused(network: ConvLstm) -
         Kernel(Variant("avx1024", "fp32"), blob, 1)
 
 
-def test_the_peak_counts_its_operations() -> None:
+@each_variant
+def test_the_peak_counts_its_operations(variant: Variant) -> None:
     """Twice the rounds are twice the operations."""
-    assert spin(variants()[0], 2000) == 2 * spin(variants()[0], 1000) > 0
+    assert spin(variant, 2000) == 2 * spin(variant, 1000) > 0
+
+
+def test_the_variants_are_known_and_the_fastest_leads() -> None:
+    """Those of the library are those that the tests run; each precision begins with its best."""
+    assert {each.name: each.precision for each in variants()}.items() <= ALL_VARIANTS.items()
+    for precision in ("fp32", "bf16"):
+        here = [each.name for each in variants() if each.precision == precision]
+        assert here == [name for name in ALL_VARIANTS if name in here]
+
+
+def test_a_process_that_gets_no_tiles_runs_without_them() -> None:
+    """Linux refuses tiles to a thread whose signal stack is too small, as a sandbox may too."""
+    code = """
+import ctypes
+from service.engine.native.library import variants
+class Stack(ctypes.Structure):
+    _fields_ = [("at", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t)]
+room = ctypes.create_string_buffer(8192)
+small = Stack(ctypes.addressof(room), 0, len(room))
+assert ctypes.CDLL(None).sigaltstack(ctypes.byref(small), None) == 0
+print(*(each.name for each in variants()))
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    rest = [each.name for each in variants() if not each.name.startswith("amx")]
+    assert done.stdout.split() == rest
 
 
 def test_a_library_that_is_not_there_is_none(tmp_path: Path) -> None:
