@@ -15,7 +15,7 @@ export UV_PYTHON_DOWNLOADS := never
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup model serve test check test-packages train train-quick proto requirements \
-        compare card gate-docs sample bench-decode bench-engine load e2e corpus fuzz native bento clean
+        compare card gate-docs sample bench-decode bench-engine bench-serve load e2e corpus fuzz native bento clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -102,6 +102,9 @@ fuzz: setup ## Fuzz reader, gate and codecs for FUZZ_SECONDS (60), after their p
 
 bench-engine: setup ## Time every engine, batch 1, 4 and 16, and compare their answers
 	$(PY) -m load_tests.engines
+
+bench-serve: setup ## Served over raw: HTTP and gRPC, 1 to 128 callers, real engine and none
+	$(PY) -m load_tests.serve_bench $(BENCH)
 
 requirements: $(UV) ## Regenerate service/requirements.txt from the lock
 	$(UV) export --frozen --no-default-groups --no-emit-project --no-hashes --no-header \
