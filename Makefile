@@ -18,8 +18,8 @@ export UV_PYTHON_DOWNLOADS := never
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup model serve test check test-packages train train-quick proto requirements \
-        compare card gate-docs sample bench-decode bench-engine bench-train performance load e2e corpus fuzz \
-        native bento clean
+        compare card gate-docs sample bench-decode bench-engine bench-serve bench-train performance \
+        load e2e corpus fuzz native bento clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -115,6 +115,9 @@ bench-train: setup ## Time a training step beside torch's default
 performance: bench-engine bench-train ## Measure, and write docs/performance.md
 	$(PY) -m load_tests.performance $(sort $(wildcard $(RESULTS)/*.json) \
 	    $(RESULTS)/engine.json $(RESULTS)/train.json)
+
+bench-serve: setup ## Served over raw: HTTP and gRPC, 1 to 128 callers, real engine and none
+	$(PY) -m load_tests.serve_bench $(BENCH)
 
 requirements: $(UV) ## Regenerate service/requirements.txt from the lock
 	$(UV) export --frozen --no-default-groups --no-emit-project --no-hashes --no-header \

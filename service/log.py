@@ -57,6 +57,7 @@ OWN: tuple[str, ...] = ("service", "model_build")
 _MAX_TEXT = 200
 _EVENT = re.compile(r"[a-z][a-z_ -]{0,79}")  # no digits: an f-string with a UID does not pass
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_ENCODE = json.JSONEncoder(allow_nan=False).encode
 _ROOT = Path(__file__).resolve().parent.parent
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -84,7 +85,7 @@ class JsonFormatter(logging.Formatter):
             line |= {name: _plain(value) for name, value in vars(record).items() if name in FIELDS}
         if record.exc_info and record.exc_info[1] is not None:
             line |= describe(record.exc_info[1])
-        return json.dumps(line, allow_nan=False)
+        return _ENCODE(line)
 
 
 def describe(error: BaseException) -> dict[str, object]:
@@ -123,6 +124,7 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
         logging.getLogger(name).setLevel(level.upper())
     for name in SILENT:
         logging.getLogger(name).disabled = True
+        logging.getLogger(name).propagate = False  # uvicorn then does not even make up the text
     # A record that cannot be written would be printed whole, arguments included.
     logging.raiseExceptions = False
     # Warnings of libraries carry values as well; as records they lose their text.
@@ -131,13 +133,15 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
 
 def _plain(value: object) -> object:
     """A value that cannot carry much: a number, a short text, or numbers by name."""
-    if isinstance(value, Mapping):
-        return {str(name)[:40]: _plain(item) for name, item in value.items() if _is_number(item)}
+    if isinstance(value, str):
+        return str(value)[:_MAX_TEXT]
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int | float):
         return value if math.isfinite(value) else None
-    return str(value)[:_MAX_TEXT] if isinstance(value, str) else "unshown"
+    if isinstance(value, Mapping):
+        return {str(name)[:40]: _plain(item) for name, item in value.items() if _is_number(item)}
+    return "unshown"
 
 
 def _is_number(value: object) -> bool:

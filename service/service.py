@@ -20,7 +20,7 @@ from bentoml.exceptions import BentoMLException
 
 from service import log
 from service.api.app import create_app
-from service.api.mount import mounted
+from service.api.mount import Ahead, mounted
 from service.artifact import ArtifactError
 from service.config import ConfigError, read_settings
 from service.worker import FoundModel, Worker
@@ -81,3 +81,7 @@ class IchService:
     async def __is_ready__(self) -> bool:
         """What BentoML's own /readyz answers."""
         return self._worker.ready
+
+
+# The decorator has made a Service of the class, which mypy does not follow.
+IchService.add_asgi_middleware(Ahead, ours=mounted(app))  # type: ignore[attr-defined]

@@ -165,6 +165,10 @@ class Predictor(Protocol):
     def max_batch(self) -> int:
         """The most slices that one forward takes."""
 
+    @property
+    def in_flight(self) -> int:
+        """How many threads may call `forward` at once."""
+
     def forward(self, slices: Sequence[HuSlice]) -> npt.NDArray[np.float32]:
         """Logits float32 (len(slices), 6) in the order of `LABELS`."""
 

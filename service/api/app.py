@@ -1,6 +1,7 @@
 """App: the HTTP skin as one FastAPI application.
 
 access (request id, log, count, last net) ─> limits (bytes, time) ─> routes ─> pipeline
+(POST /classify takes the short way of `direct`)
 
 `app.state.pipeline` stays None until the worker has verified its model; until then everything but
 health and metrics answers 503.
@@ -22,6 +23,7 @@ from starlette.staticfiles import StaticFiles
 
 from service.api import classify, ops
 from service.api.access import Access
+from service.api.direct import DirectApp
 from service.api.limits import Limits
 from service.api.problem import on_http_exception, on_invalid_parameter
 from service.api.schemas import Problem
@@ -50,7 +52,8 @@ def create_app(settings: Settings, docs_assets: Path | None = None) -> FastAPI:
         docs_assets: a folder with `swagger-ui-bundle.js` and `swagger-ui.css`; hospitals have no
             way to a CDN. Without it /docs is a plain page that names the description.
     """
-    app = FastAPI(
+    app = DirectApp(
+        settings,
         title=TITLE,
         version=VERSION,
         description=NOTICE,

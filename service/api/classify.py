@@ -25,6 +25,9 @@ from service.config import Settings
 
 T = TypeVar("T")
 
+PATH = "/classify"
+TIMEOUT_HEADER = "X-Request-Timeout-Ms"
+
 router = APIRouter(tags=["classification"])
 
 _BINARY = {"type": "string", "format": "binary"}
@@ -44,7 +47,7 @@ _BODY = {
 TimeoutMs = Annotated[
     int | None,
     Header(
-        alias="X-Request-Timeout-Ms",
+        alias=TIMEOUT_HEADER,
         ge=1,
         description="Shortens the deadline of the request; cannot lengthen it. Milliseconds.",
     ),
@@ -52,7 +55,7 @@ TimeoutMs = Annotated[
 
 
 @router.post(
-    "/classify",
+    PATH,
     summary="Classify CT slices",
     response_model=None,
     responses={

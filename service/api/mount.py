@@ -1,6 +1,7 @@
 """Mount: the HTTP app as a plain ASGI callable, fit for the server that it is mounted in.
 
-server ─> its own health routes, its timeout ─> mounted ─> app
+server ─> its timeout ─┬─ POST /classify ─────────────────────> ahead ─┬─> mounted ─> app
+                       └─> its context, router, health routes ─────────┘
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.api.direct import takes
 
 CLIENT_GONE = 499  # the customary status for an answer that nobody is left to read
 
@@ -39,3 +42,15 @@ def mounted(app: FastAPI) -> ASGIApp:
             await Response(status_code=CLIENT_GONE)(scope, receive, send)
 
     return http
+
+
+class Ahead:
+    """Middleware of the server: requests for the direct way skip its router and all behind it."""
+
+    def __init__(self, app: ASGIApp, ours: ASGIApp) -> None:
+        self._theirs = app
+        self._ours = ours
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request on."""
+        await (self._ours if takes(scope) else self._theirs)(scope, receive, send)

@@ -25,16 +25,18 @@ from service.artifact import (
 )
 from service.engine import candidates
 from service.engine.choice import Choice, Golden, Wish, choose
-from service.engine.protocol import InferenceEngine
+from service.engine.protocol import InferenceEngine, OverlappingEngine
 from service.engine.torch_engine import TorchEngine
 from service.model.denormals import flush_denormals
 from service.model.host_memory import keep_freed_pages
 from service.model.registry import Network, build
 from service.types import LABELS, SLICE_SIZE, DefaultWindow, HuSlice
 
+Voxels = npt.NDArray[np.int16]
+
 
 class Predictor:
-    """A verified network on one device; `forward` is called by one thread at a time."""
+    """A verified network on one device; `forward` may be called by `in_flight` threads at once."""
 
     def __init__(
         self,
@@ -55,11 +57,18 @@ class Predictor:
         self._golden: dict[str, Tensor] = {}
         reference = TorchEngine(network, device, max_batch)
         self.choice = Choice(reference, "not chosen yet")
+        self._overlapping: OverlappingEngine | None = None
+        self._buffer = _new_buffer(0)  # of the batches of an engine without its own
 
     @property
     def max_batch(self) -> int:
         """The most slices that one forward takes."""
         return min(self._most, self.choice.engine.efficient_batch)
+
+    @property
+    def in_flight(self) -> int:
+        """How many threads may call `forward` at once: as many as the engine takes."""
+        return self._overlapping.in_flight if self._overlapping else 1
 
     @classmethod
     def load(
@@ -102,10 +111,21 @@ class Predictor:
         return predictor
 
     def forward(self, slices: Sequence[HuSlice]) -> npt.NDArray[np.float32]:
-        """Logits float32 (len(slices), 6) in the order of the manifest's labels."""
-        voxels = np.stack([item.voxels_hu for item in slices])
-        windows = [(item.window.center, item.window.width) for item in slices]
-        return self.choice.engine.forward(voxels, np.array(windows, np.float32))
+        """Logits float32 (len(slices), 6) in the order of the manifest's labels.
+
+        A lone slice goes to the engine as it is. Several are put side by side in a buffer, the
+        engine's own where it has one: the one copy of pixels between decode and device.
+        """
+        windows = np.array([(s.window.center, s.window.width) for s in slices], np.float32)
+        engine, count = self.choice.engine, len(slices)
+        if self._overlapping:
+            with self._overlapping.staging(count) as buffer:
+                return engine.forward(_side_by_side(slices, buffer), windows)
+        if count == 1:
+            return engine.forward(slices[0].voxels_hu[np.newaxis], windows)
+        if len(self._buffer) < count:
+            self._buffer = _new_buffer(max(count, self.max_batch))
+        return engine.forward(_side_by_side(slices, self._buffer[:count]), windows)
 
     def self_check(self) -> None:
         """Replay the golden vectors, choose the engine, and warm up what it will be asked for.
@@ -125,12 +145,18 @@ class Predictor:
             return found
 
         terms = self.manifest, self._wish, absence
-        self.choice = choose(reference, first, golden, *terms, spare=spare)
+        self._take(choose(reference, first, golden, *terms, spare=spare))
         for engine in made:
             if engine is not self.choice.engine:
                 engine.close()
         self.choice.engine.use()
         self._warm_up()
+
+    def _take(self, choice: Choice) -> None:
+        """Let the chosen engine answer from now on."""
+        engine = choice.engine
+        self.choice = choice
+        self._overlapping = engine if isinstance(engine, OverlappingEngine) else None
 
     def _replayed(self) -> Golden:
         """Replay the golden vectors, each alone, on the reference."""
@@ -157,6 +183,15 @@ class Predictor:
         blank = HuSlice(air, DefaultWindow(40.0, 80.0))
         for count in {1, self.max_batch}:
             self.forward([blank] * count)
+
+
+def _new_buffer(count: int) -> Voxels:
+    return np.empty((count, SLICE_SIZE, SLICE_SIZE), np.int16)
+
+
+def _side_by_side(slices: Sequence[HuSlice], buffer: Voxels) -> Voxels:
+    """The voxels of the slices in the buffer, which has a place for each."""
+    return np.stack([item.voxels_hu for item in slices], out=buffer)
 
 
 def _device(name: str) -> torch.device:

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from contextlib import AbstractContextManager
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -47,3 +48,18 @@ class InferenceEngine(Protocol):
 
     def close(self) -> None:
         """Free what it holds; it is not called again."""
+
+
+@runtime_checkable
+class OverlappingEngine(InferenceEngine, Protocol):
+    """An engine with a device of its own: while that computes, the next batch is put together."""
+
+    @property
+    def in_flight(self) -> int:
+        """How many threads may call `staging` and `forward` at once; 2 keep a device busy."""
+
+    def staging(self, count: int) -> AbstractContextManager[npt.NDArray[np.int16]]:
+        """Lend a buffer int16 (count, 512, 512) that `forward` takes without another copy.
+
+        Entering waits for a free one; the thread that borrowed it calls `forward` before leaving.
+        """

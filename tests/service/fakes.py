@@ -34,6 +34,7 @@ class FakePredictor:
     """Records the batches that it ran; `hold` keeps the engine thread inside a forward."""
 
     max_batch: int = 16
+    in_flight: int = 1
     extra_rows: int = 0
     batches: list[list[int]] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)

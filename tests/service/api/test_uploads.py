@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import cast
 
 import httpx
 import pytest
+from starlette.requests import Request
 
+from service.api.uploads import _raw
 from tests.service.api.test_multipart import BOUNDARY, closed, part
 
 RELATED = 'multipart/related; type="application/dicom"; boundary=' + BOUNDARY.decode()
@@ -25,6 +29,13 @@ async def test_related_parts_are_slices(client: httpx.AsyncClient) -> None:
     slices = answer.json()["slices"]
     assert [item["sop_instance_uid"] for item in slices] == ["1.2.1", "1.2.2"]
     assert [item["file_name"] for item in slices] == [None, None]
+
+
+async def test_a_body_of_one_message_is_not_copied() -> None:
+    """The decode pool gets the very bytes that the server has read."""
+    message = b"x" * 1000
+    request = cast(Request, SimpleNamespace(stream=lambda: chunks(b"", message, b"")))
+    assert (await _raw(request)).body is message
 
 
 async def test_body_may_come_in_pieces(client: httpx.AsyncClient) -> None:

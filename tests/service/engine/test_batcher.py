@@ -138,15 +138,81 @@ async def test_slice_given_up_in_the_same_instant_is_left_out(
     predictor: FakePredictor, leave: str
 ) -> None:
     """A batch formed before the loop could tell the caller still leaves the dead slice out."""
+    predictor.hold()
     async with serving(predictor) as batcher:
-        with batcher.admit(2) as admission:
+        busy = asyncio.create_task(score(batcher, [0]))
+        await until(lambda: predictor.batches == [[0]])
+        with batcher.admit(1) as admission:
             gone = asyncio.create_task(admission.submit(make_slice(1), in_s(0.05)))
             await asyncio.sleep(0.01)
-            admission.forgo()  # the engine may start, but has not yet run
             if leave == "cancel":
                 gone.cancel()
             else:
                 time.sleep(0.06)
+            predictor.released.set()
+            time.sleep(0.05)  # the engine thread takes its next batch; the loop stands still
             await asyncio.wait([gone])
-    assert predictor.batches == []
+        await busy
+        await score(batcher, [2])
+    assert predictor.executed == [0, 2]
     assert gone.cancelled() or isinstance(gone.exception(), DeadlineExceeded)
+
+
+async def test_next_batch_needs_no_event_loop(predictor: FakePredictor) -> None:
+    """While slices wait, forward follows forward although the loop is busy with something else."""
+    predictor.hold()
+    async with serving(predictor, max_batch=1) as batcher:
+        tasks = [asyncio.create_task(score(batcher, [value])) for value in (0, 1, 2)]
+        await until(lambda: batcher.depth == 3 and predictor.batches == [[0]])
+        predictor.released.set()
+        time.sleep(0.1)  # the loop stands still
+        assert predictor.batches == [[0], [1], [2]]
+        await asyncio.gather(*tasks)
+
+
+async def test_results_of_a_batch_come_in_one_call(
+    predictor: FakePredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many slices a batch has, the loop is woken once for it."""
+    loop = asyncio.get_running_loop()
+    calls: list[object] = []
+    real = loop.call_soon_threadsafe
+
+    def counted(callback: object, *args: object, **options: object) -> asyncio.Handle:
+        calls.append(callback)
+        return real(callback, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", counted)
+    async with serving(predictor) as batcher:
+        assert None not in logits_in(await score(batcher, [1, 2, 3, 4]))
+    assert len(calls) == 1
+
+
+async def test_second_batch_in_flight_is_a_full_one(predictor: FakePredictor) -> None:
+    """While one batch runs, an engine that takes two is only given one that nobody could join."""
+    predictor.in_flight = 2
+    predictor.hold()
+    async with serving(predictor, max_batch=2) as batcher:
+        tasks = [asyncio.create_task(score(batcher, [0]))]
+        await until(lambda: predictor.batches == [[0]])
+        tasks.append(asyncio.create_task(score(batcher, [1])))
+        await until(lambda: batcher.depth == 2)
+        await asyncio.sleep(0.05)
+        assert predictor.batches == [[0]]
+        tasks.append(asyncio.create_task(score(batcher, [2])))
+        await until(lambda: len(predictor.batches) == 2)
+        predictor.released.set()
+        await asyncio.gather(*tasks)
+    assert predictor.batches == [[0], [1, 2]]
+    assert predictor.most_at_once == 2
+
+
+async def test_idle_engine_thread_sleeps(predictor: FakePredictor) -> None:
+    """Without work nothing polls: the thread of the engine takes no processor time."""
+    async with serving(predictor) as batcher:
+        await score(batcher, [1])
+        (thread,) = batcher._threads
+        clock = time.pthread_getcpuclockid(thread.ident or 0)
+        before = time.clock_gettime(clock)
+        await asyncio.sleep(0.3)
+        assert time.clock_gettime(clock) - before < 0.003

@@ -1,0 +1,1 @@
+"""Serve bench: what the service adds to its engine, measured from outside."""
