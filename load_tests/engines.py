@@ -10,6 +10,7 @@ multiply-adds in registers on as many threads as the engines have.
 from __future__ import annotations
 
 import argparse
+import copy
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,7 @@ from load_tests.payloads import payloads
 from service.artifact import WEIGHTS_FILE, Manifest, calibrated, verify_folder
 from service.config import available_cores
 from service.dicom.decode import decode_slice
+from service.engine.cuda.engine import cuda_engines
 from service.engine.native.engine import NativeEngine
 from service.engine.native.library import Variant, spin, variants
 from service.engine.torch_engine import TorchEngine
@@ -39,6 +41,7 @@ from service.model.registry import build
 PRETRAINED = Path(__file__).parents[1] / "model_build" / "pretrained" / "conv_lstm"
 GFLOP_PER_SLICE = 15.13  # ten windows of the trunk's convolutions, two operations a multiply-add
 SPIN_ROUNDS = 20_000_000
+TORCH_GPU_BATCH = 16
 
 Forward = Callable[[npt.NDArray[np.int16], npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
@@ -113,6 +116,26 @@ def contestants(network: ConvLstm, threads: int) -> list[Contestant]:
     return found
 
 
+def gpu_contestants(network: ConvLstm, most: int) -> list[Contestant]:
+    """Torch first, in float32, then the kernels; no peak is measured on a GPU."""
+    device, copied = torch.device("cuda"), copy.deepcopy(network)
+    reference = partial(in_pieces, TorchEngine(copied, device, TORCH_GPU_BATCH).forward)
+    found = [Contestant("torch on the GPU", "fp32, GPU", reference)]
+    for engine in cuda_engines(copied, device, most):
+        name = f"{engine.name} {engine.precision}"
+        found.append(Contestant(name, f"{engine.precision}, GPU", engine.forward))
+    return found
+
+
+def in_pieces(
+    forward: Forward, voxels_hu: npt.NDArray[np.int16], windows: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """A forward of any batch, in pieces that leave torch memory for its maps."""
+    starts = range(0, len(voxels_hu), TORCH_GPU_BATCH)
+    parts = [slice(start, start + TORCH_GPU_BATCH) for start in starts]
+    return np.concatenate([forward(voxels_hu[part], windows[part]) for part in parts])
+
+
 def peaks(threads: int) -> dict[str, float]:
     """Measured GFLOP/s of all threads together, by precision."""
     found: dict[str, float] = {}
@@ -157,12 +180,14 @@ def differences(each: Sequence[Contestant], manifest: Manifest) -> dict[str, flo
     return {one.name: float(np.abs(q - p[0]).max()) for one, q in zip(each, p, strict=True)}
 
 
-def measure(folder: Path, batches: Sequence[int], rounds: int, threads: int) -> list[Row]:
-    """One row for each engine and batch size."""
+def measure(
+    folder: Path, batches: Sequence[int], rounds: int, threads: int, *, gpu: bool = False
+) -> list[Row]:
+    """One row for each engine and batch size, of the CPU or of the GPU."""
     keep_freed_pages()
     torch.set_num_threads(threads)
     network, manifest = load_network(folder)
-    each = contestants(network, threads)
+    each = gpu_contestants(network, max(batches)) if gpu else contestants(network, threads)
     top, differ, times = (
         peaks(threads),
         differences(each, manifest),
@@ -183,10 +208,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", type=Path, default=PRETRAINED, help="model folder")
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 4, 16])
+    parser.add_argument("--gpu", action="store_true", help="its engines; try --batches 1 16 256")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=available_cores())
     given = parser.parse_args(arguments)
-    rows = measure(given.model, given.batches, given.rounds, given.threads)
+    rows = measure(given.model, given.batches, given.rounds, given.threads, gpu=given.gpu)
     print(f"threads: {given.threads}; median of {given.rounds} interleaved rounds")
     print("GFLOP/s counts the work of a full slice, also where air was skipped")
     print(HEADER)

@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where the network runs; `auto` takes a GPU when there is one"
     )
-    engine: Literal["auto", "torch", "native"] = Field(
+    engine: Literal["auto", "torch", "native", "cuda"] = Field(
         default="auto",
         description="What computes the network; `auto` takes the fastest that agrees with torch",
     )

@@ -25,6 +25,7 @@ from service.artifact import (
     verify_folder,
 )
 from service.engine.choice import Choice, Golden, Wish, choose
+from service.engine.cuda.engine import CudaUnavailable, cuda_engines
 from service.engine.native.engine import NativeUnavailable, native_engines
 from service.engine.protocol import InferenceEngine
 from service.engine.torch_engine import TorchEngine
@@ -150,12 +151,15 @@ class Predictor:
         """What else could run this network here, or why there is nothing."""
         if self._wish.engine == "torch":
             return (), ""
-        if self.device.type != "cpu":
-            return (), "the other engines are for CPUs"
+        name = "cuda" if self.device.type == "cuda" else "native"
+        if self._wish.engine not in ("auto", name):
+            return (), "the engine that ICH_ENGINE asks for is not for this device"
         try:
+            if name == "cuda":
+                return cuda_engines(self._network, self.device, self._most), ""
             return native_engines(self._network, self._threads), ""
-        except NativeUnavailable as error:
-            _log.info("engine_absent", extra={"engine": "native", "reason": str(error)})
+        except (NativeUnavailable, CudaUnavailable) as error:
+            _log.info("engine_absent", extra={"engine": name, "reason": str(error)})
             return (), str(error)
 
     def _warm_up(self) -> None:
