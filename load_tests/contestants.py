@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from load_tests.apart import Apart
 from load_tests.outside import outside_engines
 from service.artifact import WEIGHTS_FILE, Manifest, verify_folder
 from service.engine.compiled_engine import CompiledTorchEngine, CompileUnavailable
+from service.engine.cuda.engine import cuda_engines
 from service.engine.native.engine import NativeEngine
 from service.engine.native.library import variants
 from service.engine.protocol import InferenceEngine
@@ -27,6 +29,8 @@ from service.engine.torch_engine import CPU_MAX_BATCH, TorchEngine
 from service.model.conv_lstm import ConvLstm
 from service.model.denormals import flush_denormals
 from service.model.registry import build
+
+TORCH_GPU_BATCH = 16
 
 Floats = npt.NDArray[np.float32]
 Forward = Callable[[npt.NDArray[np.int16], Floats], Floats]
@@ -72,6 +76,20 @@ def contestants(
         ]
 
 
+@contextmanager
+def gpu_contestants(network: ConvLstm, most: int) -> Iterator[list[Contestant]]:
+    """Torch on the GPU first, in float32, then the kernels; no peak is measured on a GPU."""
+    device = torch.device("cuda")
+    network.to(device)
+    torch_forward = partial(_in_pieces, TorchEngine(network, device, TORCH_GPU_BATCH).forward)
+    found = [Contestant("torch, GPU", "fp32", torch_forward, variant="gpu")]
+    found += [
+        Contestant(each.name, each.precision, each.forward, variant="gpu")
+        for each in cuda_engines(network, device, most)
+    ]
+    yield found
+
+
 def default_torch(folder: Path, threads: int) -> Forward:
     """The network as a script would run it: contiguous, every window in one batch."""
     torch.set_num_threads(threads)
@@ -85,6 +103,13 @@ def default_torch(folder: Path, threads: int) -> Forward:
         return found
 
     return forward
+
+
+def _in_pieces(forward: Forward, voxels_hu: npt.NDArray[np.int16], windows: Floats) -> Floats:
+    """A forward of any batch, in pieces that leave torch memory for its maps."""
+    starts = range(0, len(voxels_hu), TORCH_GPU_BATCH)
+    parts = [slice(start, start + TORCH_GPU_BATCH) for start in starts]
+    return np.concatenate([forward(voxels_hu[part], windows[part]) for part in parts])
 
 
 def _of_torch(network: ConvLstm, threads: int, *, compiled: bool) -> Iterator[Contestant]:

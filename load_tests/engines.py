@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from load_tests.contestants import Contestant, contestants, load_network
+from load_tests.contestants import Contestant, contestants, gpu_contestants, load_network
 from load_tests.payloads import payloads
 from load_tests.results import Result, Row, Table, machine
 from service.artifact import Manifest
@@ -132,15 +132,22 @@ def row(one: Contestant, batch: int, times: Times, top: float | None, found: Agr
 
 
 def measure(
-    folder: Path, batches: Sequence[int], rounds: int, threads: int, *, compiled: bool
+    folder: Path,
+    batches: Sequence[int],
+    rounds: int,
+    threads: int,
+    *,
+    compiled: bool,
+    gpu: bool = False,
 ) -> Result:
-    """Every engine at every batch size."""
+    """Every engine of the CPU, or of the GPU, at every batch size."""
     about = machine()
     keep_freed_pages()
     torch.set_num_threads(threads)
     network, manifest = load_network(folder)
-    top = peaks(threads)
-    with contestants(network, folder, threads, compiled=compiled) as each:
+    top = {} if gpu else peaks(threads)
+    entered = contestants(network, folder, threads, compiled=compiled)
+    with gpu_contestants(network, max(batches)) if gpu else entered as each:
         found = agreements(each, manifest)
         times = times_ms(each, batches, rounds)
     rows = [
@@ -157,7 +164,9 @@ def measure(
         "torch": torch.__version__,
     }
     table = Table("Engines, median of the rounds", rows)
-    return Result("Engines on the CPU", "make bench-engine", [table], settings, NOTES, about)
+    title = f"Engines on the {'GPU' if gpu else 'CPU'}"
+    command = "make bench-engine" if not gpu else "python -m load_tests.engines --gpu"
+    return Result(title, command, [table], settings, NOTES, about)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -167,11 +176,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=available_cores())
+    parser.add_argument("--gpu", action="store_true", help="its engines; try --batches 1 16 256")
     parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile")
     parser.add_argument("--json", type=Path, help="file to write")
     given = parser.parse_args(arguments)
     how = given.batches, given.rounds, given.threads
-    found = measure(given.model, *how, compiled=not given.no_compile)
+    found = measure(given.model, *how, compiled=not given.no_compile, gpu=given.gpu)
     print(found.text())
     if given.json:
         found.write(given.json)

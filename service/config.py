@@ -46,9 +46,9 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where the network runs; `auto` takes a GPU when there is one"
     )
-    engine: Literal["auto", "torch", "torch_compiled", "native"] = Field(
+    engine: Literal["auto", "torch", "torch_compiled", "native", "cuda"] = Field(
         default="auto",
-        description="`torch`, `torch_compiled` or `native`; `auto`: the fastest that is as torch",
+        description="What computes the network; `auto` takes the fastest that agrees with torch",
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         default="auto",

@@ -1,6 +1,6 @@
 """Candidates: which engines could run a network on this machine, beside the reference.
 
-first   what is fast and costs a start nothing: the native kernel
+first   what is fast and costs a start little: the native kernel, on a GPU the cuda kernels
 spare   tried only where none of the first may answer, or by name: torch in bf16, torch.compile
 """
 
@@ -14,6 +14,7 @@ import torch
 
 from service.engine.choice import Wish
 from service.engine.compiled_engine import CompiledTorchEngine, CompileUnavailable
+from service.engine.cuda.engine import CudaUnavailable, cuda_engines
 from service.engine.native.engine import NativeUnavailable, native_engines
 from service.engine.protocol import InferenceEngine
 from service.engine.torch_engine import CPU_MAX_BATCH, TorchEngine
@@ -25,22 +26,24 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a network runs: device, and threads on a CPU."""
+    """Where a network runs: device, threads on a CPU, most slices in one forward."""
 
     device: torch.device
     threads: int
+    max_batch: int = CPU_MAX_BATCH
 
 
 def first(network: Network, place: Place, wish: Wish) -> tuple[Sequence[InferenceEngine], str]:
     """The first candidates, and why there are none."""
-    if wish.engine not in ("auto", "native"):
+    name = "native" if place.device.type == "cpu" else "cuda"
+    if wish.engine not in ("auto", name):
         return (), ""
-    if place.device.type != "cpu":
-        return (), "the other engines are for CPUs"
     try:
+        if name == "cuda":
+            return cuda_engines(network, place.device, place.max_batch), ""
         return native_engines(network, place.threads), ""
-    except NativeUnavailable as error:
-        _absent("native", error)
+    except (NativeUnavailable, CudaUnavailable) as error:
+        _absent(name, error)
         return (), str(error)
 
 

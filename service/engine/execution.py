@@ -85,7 +85,7 @@ def _forward(predictor: Predictor, jobs: Sequence[Job], done: Executed) -> bool:
     try:
         logits = predictor.forward([job.item for job in jobs])
         infer_s = time.monotonic() - started
-        finite = np.isfinite(logits).all(axis=-1).tolist()
+        finite = np.atleast_1d(np.isfinite(logits).all(axis=-1))
     except Exception as error:
         _log.error("forward_failed", exc_info=error, extra={"slices": len(jobs)})
         return False

@@ -136,7 +136,7 @@ class Predictor:
         """
         golden = self._replayed()
         reference = self.choice.engine
-        place = candidates.Place(self.device, self._threads)
+        place = candidates.Place(self.device, self._threads, self._most)
         first, absence = candidates.first(self._network, place, self._wish)
         made: list[InferenceEngine] = [*first]
 

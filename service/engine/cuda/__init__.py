@@ -1,0 +1,1 @@
+"""cuda: the paper's network on an NVIDIA GPU, its convolutions as fused Triton kernels."""
