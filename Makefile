@@ -117,7 +117,7 @@ performance: bench-engine bench-train ## Measure, and write docs/performance.md
 	    $(RESULTS)/engine.json $(RESULTS)/train.json)
 
 bench-serve: setup ## Served over raw: HTTP and gRPC, 1 to 128 callers, real engine and none
-	$(PY) -m load_tests.serve_bench $(BENCH)
+	$(PY) -m load_tests.serve_bench --json $(RESULTS)/serve.json $(BENCH)
 
 requirements: $(UV) ## Regenerate service/requirements.txt from the lock
 	$(UV) export --frozen --no-default-groups --no-emit-project --no-hashes --no-header \

@@ -6,7 +6,6 @@ temporary home with the committed model ─> for each engine: start, measure, st
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import sys
 from collections.abc import Sequence
@@ -16,8 +15,9 @@ from tempfile import TemporaryDirectory
 
 import uvloop
 
+from load_tests.results import machine
 from load_tests.serve_bench.launched import launched, prepare
-from load_tests.serve_bench.report import circumstances, data, text
+from load_tests.serve_bench.report import kept, text
 from load_tests.serve_bench.rounds import Plan, Result, bench
 from load_tests.target import LoadTestError
 
@@ -70,8 +70,8 @@ def main(arguments: Sequence[str]) -> int:
     """Measure and print; 0 when every request was answered as it should be."""
     options = parse(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the service must not outlive us
-    plan, found, results = plan_of(options), circumstances(), []
-    print("# Serve bench\n\n" + "\n".join(f"- {name}: {value}" for name, value in found.items()))
+    plan, about, results = plan_of(options), machine(), []
+    print("# Serve bench\n\n" + "\n".join(f"- {name}: {value}" for name, value in about.items()))
     try:
         with TemporaryDirectory(prefix="ich-serve-bench-") as folder:
             prepare(Path(folder))
@@ -82,7 +82,7 @@ def main(arguments: Sequence[str]) -> int:
         print(error, file=sys.stderr)
         return 2
     if options.json is not None:
-        options.json.write_text(json.dumps(data(results, found), indent=1) + "\n", "utf-8")
+        kept(results, about).write(options.json)
     return 1 if any(row.failures for result in results for row in result.rows) else 0
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
 
-from load_tests.serve_bench.launched import DECODE, ROOT, WORKER
+from load_tests.results import Result as Kept
+from load_tests.results import Table, Value
+from load_tests.serve_bench.launched import DECODE, WORKER
 from load_tests.serve_bench.measure import CLIENT
 from load_tests.serve_bench.rounds import Result, Row
 
@@ -18,6 +14,15 @@ HEAD = (
     "load", "callers", "slices/s", "served/raw", "p50 ms", "p99 ms",
     "worker ms", "decode ms", "client ms", "failed",
 )  # fmt: skip
+
+
+NOTES = (
+    "Raw is the same engine called back to back in the same worker; the callers run on the same "
+    "cores. The ms of a process are CPU time a slice. `noop` is an engine that answers at once: "
+    "what the layers around an engine can carry.",
+    "Poisson: requests sent at random times at 70 % of the capacity, latency counted from the time "
+    "at which each was due, over a simulation of the same queue with the measured forwards.",
+)
 
 
 def number(value: float | None, digits: int = 1) -> str:
@@ -74,7 +79,8 @@ def text(result: Result) -> str:
 
 def ratio(found: float | None, ideal: float | None) -> str:
     """The one over the other, as `1.3x`."""
-    return "-" if not found or not ideal else f"{found / ideal:.2f}x"
+    over = _over(found, ideal)
+    return "-" if over is None else f"{over:.2f}x"
 
 
 def memory(by_role: Mapping[str, Sequence[tuple[float, float]]]) -> str:
@@ -83,36 +89,39 @@ def memory(by_role: Mapping[str, Sequence[tuple[float, float]]]) -> str:
     return ", ".join(f"{role} {rss:.0f}/{pss:.0f}" for role, (rss, pss) in each)
 
 
-def circumstances() -> dict[str, Any]:
-    """Hardware and commit: without them a figure means nothing."""
+def kept(results: Sequence[Result], about: Mapping[str, Value]) -> Kept:
+    """The same as data: for each engine a table of the loads, and one row of all the rest."""
+    tables = [
+        Table(f"engine: {each.engine}", [_cells(row) for row in each.rows]) for each in results
+    ]
+    tables.append(Table("Of each engine", [_facts(each) for each in results]))
+    return Kept("Serving", "make bench-serve", tables, {}, NOTES, about)
+
+
+def _cells(row: Row) -> dict[str, Value]:
+    spent = [row.cpu_ms_per_slice.get(role) for role in (WORKER, DECODE, CLIENT)]
+    values = (
+        row.load, row.callers, row.slices_per_s, row.served_over_raw, row.p50_ms, row.p99_ms,
+        *spent, row.failures,
+    )  # fmt: skip
+    return dict(zip(HEAD, values, strict=True))
+
+
+def _facts(result: Result) -> dict[str, Value]:
+    queue = result.poisson
     return {
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)),
-        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "accelerators": _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader"),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "commit": _output("git", "rev-parse", "HEAD"),
-        "changed": bool(_output("git", "status", "--porcelain", "--untracked-files=no")),
-        "load_average": os.getloadavg()[0],
+        "engine": result.engine,
+        "raw slices/s": result.raw.slices_per_s,
+        "batch": result.raw.batch,
+        "forward of one slice ms": result.raw.lone_ms,
+        "added p50 ms": result.added_p50_ms,
+        "idle CPU, % of a core": 100 * result.idle_share,
+        "Poisson /s": None if queue is None else queue.rate,
+        "p50 over simulation": None if queue is None else _over(queue.p50_ms, queue.ideal_p50_ms),
+        "p99 over simulation": None if queue is None else _over(queue.p99_ms, queue.ideal_p99_ms),
+        "memory RSS/PSS MiB": memory(result.memory_mib),
     }
 
 
-def data(results: Sequence[Result], found: Mapping[str, Any]) -> dict[str, Any]:
-    """Results and circumstances, fit for JSON."""
-    return {"circumstances": dict(found), "results": [asdict(result) for result in results]}
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
-def _output(*command: str) -> str:
-    """What a command prints, or nothing where it is missing or fails."""
-    try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return done.stdout.strip()
+def _over(found: float | None, ideal: float | None) -> float | None:
+    return found / ideal if found and ideal else None

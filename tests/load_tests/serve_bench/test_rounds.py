@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from load_tests.results import read
 from load_tests.serve_bench.measure import Load, Poisson, Run
-from load_tests.serve_bench.report import data, memory, number, ratio, table, text
+from load_tests.serve_bench.report import kept, memory, number, ratio, table, text
 from load_tests.serve_bench.rounds import Plan, Raw, Result, fitting, middle, row
 
 RAWS = [Raw(4, 100.0, 9.0, 40.0), Raw(4, 50.0, 30.0, 80.0), Raw(4, 80.0, 10.0, 50.0)]
@@ -90,8 +91,11 @@ def test_what_was_not_measured_is_a_dash() -> None:
     assert (number(None), ratio(None, 1.0), ratio(1.0, None), memory({})) == ("-", "-", "-", "")
 
 
-def test_the_data_is_json() -> None:
-    """Circumstances and results survive a file."""
-    found = json.loads(json.dumps(data([result()], {"cores": 2})))
-    assert found["circumstances"]["cores"] == 2
-    assert found["results"][0]["rows"][0]["slices_per_s"] == 48.0
+def test_what_is_kept_can_stand_on_the_page(tmp_path: Path) -> None:
+    """Loads and facts survive the file that `make performance` reads."""
+    kept([result()], {"cores": 2}).write(tmp_path / "serve.json")
+    loads, facts = read(tmp_path / "serve.json").tables
+    assert loads.rows[0]["slices/s"] == 48.0
+    assert loads.rows[0]["decode ms"] is None
+    assert facts.rows[0]["p50 over simulation"] == pytest.approx(1.3)
+    assert facts.rows[0]["idle CPU, % of a core"] == pytest.approx(0.42)
