@@ -30,6 +30,8 @@ class TorchEngine:
     ) -> None:
         self.device, self.precision = device, precision
         self.efficient_batch = max_batch if device.type == "cuda" else CPU_MAX_BATCH
+        # cuDNN would round the inputs of float32 products to 10 bits; a reference must not.
+        torch.backends.cudnn.allow_tf32 = False
         self._network = network.eval().requires_grad_(False)
         self._network.to(device=device, memory_format=torch.channels_last)
 
