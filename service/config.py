@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     )
     engine: Literal["auto", "torch", "torch_compiled", "native", "cuda"] = Field(
         default="auto",
-        description="`torch`, `torch_compiled`, `native`, `cuda`; `auto`: fastest that agrees with torch",
+        description="`torch`, `torch_compiled`, `native`, `cuda`; `auto`: fastest that is as torch",
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         default="auto",
