@@ -7,11 +7,11 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from service.engine import candidates
 from service.engine.choice import Wish
 from service.engine.cuda import engine as module
 from service.engine.cuda.engine import CudaEngine, CudaUnavailable, cuda_engines
 from service.engine.native.engine import NativeUnavailable
-from service.engine.predictor import Predictor
 from service.engine.torch_engine import TorchEngine
 from service.model.conv_lstm import ConvLstm
 from tests.service.engine.native.networks import WINDOWS, nasty_network, slices
@@ -145,16 +145,14 @@ def test_the_device_decides_which_engines_are_tried(
         tried.append(name)
         raise error("absent")
 
-    predictor = Predictor.__new__(Predictor)
-    predictor.device, predictor._wish = torch.device(device), Wish(wish)
-    predictor._network, predictor._threads, predictor._most = ConvLstm(), 1, 4
-    where = "service.engine.predictor"
+    where = "service.engine.candidates"
     monkeypatch.setattr(f"{where}.cuda_engines", lambda *_: absent("cuda", CudaUnavailable))
     monkeypatch.setattr(f"{where}.native_engines", lambda *_: absent("native", NativeUnavailable))
-    candidates, absence = predictor._candidates()
-    assert list(candidates) == []
+    place = candidates.Place(torch.device(device), 1, 4)
+    found, absence = candidates.first(ConvLstm(256), place, Wish(wish))
+    assert list(found) == []
     assert tried == ([asked] if asked else [])
-    assert bool(absence) == (wish != "torch")
+    assert absence == ("absent" if asked else "")
 
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
