@@ -41,6 +41,7 @@ class Recorder:
     """A predictor that keeps what it was given."""
 
     max_batch = 4
+    in_flight = 1
 
     def __init__(self) -> None:
         self.seen: list[HuSlice] = []

@@ -59,11 +59,12 @@ def test_without_a_compiler_nothing_is_compiled(
     assert [each.name for each in candidates.spare(conv_lstm, CPU, Wish())] == ["torch"]
 
 
-def test_on_a_gpu_there_are_none(conv_lstm: Network) -> None:
-    """What is for CPUs says so."""
+def test_on_a_gpu_none_is_for_a_cpu(conv_lstm: Network) -> None:
+    """The kernels of the GPU are looked for there, and say why they are absent."""
     gpu = Place(torch.device("cuda"), 1)
     assert candidates.spare(conv_lstm, gpu, Wish()) == ()
-    assert candidates.first(conv_lstm, gpu, Wish()) == ((), "the other engines are for CPUs")
+    found, absence = candidates.first(conv_lstm, gpu, Wish())
+    assert (found, "512 pixels" in absence) == ((), True)
 
 
 def test_the_reason_of_an_absence_is_handed_on(
