@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from pydicom import dcmread
-from pydicom.uid import generate_uid
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from load_tests.target import LoadTestError
 
@@ -44,6 +44,8 @@ def _variant(sample: bytes, number: int) -> bytes:
     limits = np.iinfo(stored.dtype)
     dataset.PixelData = varied.clip(limits.min, limits.max).astype(stored.dtype).tobytes()
     dataset.SOPInstanceUID = generate_uid(entropy_srcs=["load test", str(number)])
+    # The sample is deflated to be small; scanners and gateways send plain pixels.
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     dataset.InstanceNumber = number + 1
     buffer = io.BytesIO()

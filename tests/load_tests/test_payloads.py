@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom import dcmread
+from pydicom.uid import ExplicitVRLittleEndian
 
 from load_tests.payloads import NOISE, SAMPLE, folder_series, payloads, synthetic_series
 from load_tests.target import LoadTestError
@@ -47,6 +48,8 @@ def test_shipped_sample_makes_a_series() -> None:
     series = payloads({})
     assert len(series) == 28
     assert all(body[128:132] == b"DICM" for body in series)
+    syntax = dcmread(io.BytesIO(series[0])).file_meta.TransferSyntaxUID
+    assert syntax == ExplicitVRLittleEndian  # as a gateway sends it, whatever the sample is
 
 
 def test_folder_is_read_by_name_and_other_files_are_left_out(tmp_path: Path) -> None:

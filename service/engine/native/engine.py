@@ -18,7 +18,7 @@ from service.model.registry import Network
 from service.types import SLICE_SIZE
 
 LARGEST_BATCH = 8
-BUSY_SHARE = 0.9  # of the threads' time in a forward, in whole windows
+BUSY_SHARE = 0.95  # of the threads' time in a forward, in whole windows
 OFFERED = (
     2  # variants of one precision: where the fastest disagrees with torch, the next may answer
 )
@@ -146,9 +146,12 @@ def different_windows(
 
 
 def efficient_batch(windows: int, threads: int) -> int:
-    """The fewest slices whose windows keep nearly all threads at work to the end."""
+    """The fewest slices whose windows keep nearly all threads at work to the end.
+
+    Also where each slice has a window less, as its own window often is one of the fixed ones.
+    """
     for count in range(1, LARGEST_BATCH):
-        rounds = -(-count * windows // threads)
-        if count * windows >= BUSY_SHARE * rounds * threads:
+        jobs = (count * windows, count * (windows - 1))
+        if all(each >= BUSY_SHARE * threads * -(-each // threads) for each in jobs):
             return count
     return LARGEST_BATCH
