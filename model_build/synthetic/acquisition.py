@@ -106,7 +106,7 @@ def draw_acquisition(rng: np.random.Generator, geometry: ScanGeometry) -> Acquis
 
 
 def _draw_glare(rng: np.random.Generator) -> tuple[float, float, float]:
-    """Scanners differ: none of it in one of eight, else up to 1.8 times what was measured."""
+    """Scanners differ: none of it in one of ten, else up to 1.8 times what was measured."""
     strength = max(0.0, float(rng.uniform(-0.2, 1.8)))
     near, middle, far = (float(each) for each in np.exp(rng.normal(0.0, 0.3, size=3)))
     return 0.04 * strength * near, 0.03 * strength * middle, 0.01 * strength * far
