@@ -99,8 +99,8 @@ def bone_glare(
     """HU to add around bone: far tails of the point spread and hardening left uncorrected.
 
     Brain is brighter towards the skull, and all of it near the vertex, where bone is on every
-    side: measured on a real head 3 to 6 mm below the inner table, 37 to 50 HU, with 24 to 33 HU in
-    the middle (the real head that `phantoms --check --beside` is given).
+    side. `phantoms --check --beside DIR` measures it on phantoms and on real heads (`rise`); the
+    widths and the weights of `acquisition` were set by such a head.
 
     Args:
         shares: Weight of each of the three widths `_GLARE_MM`.

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from model_build import head_crop
 from model_build.map_heads import MapHeads, maps_of
+from model_build.paper_plan import PaperPlan
 from model_build.stages import WindowStage
 from service.model.slice_cnn import SliceCnn
 from service.model.trunk import Trunk
@@ -81,6 +86,23 @@ def test_settled_statistics_are_the_mean_over_the_pieces() -> None:
     torch.testing.assert_close(norm.running_mean, torch.stack(first).mean(dim=0))
     assert not norm.training
     assert norm.momentum == 0.01
+
+
+def test_training_settles_until_the_air_around_the_pieces_has_it_too() -> None:
+    """One pass lays pieces into the air of the old statistics: unit 4 then still remembers them."""
+    inputs = [(torch.rand(2, 1, 64, 64), torch.zeros(2, 2, dtype=torch.long)) for _ in range(2)]
+    plan: Any = SimpleNamespace(
+        training=SimpleNamespace(parts={"train": np.arange(4)}, recipe=SimpleNamespace(size=512)),
+        _pieces=lambda rows: iter(inputs),
+    )
+    found, once, twice = (trained_trunk() for _ in range(3))
+    PaperPlan._settle(plan, found)
+    head_crop.settle_batch_norm(once, inputs, cells=64)
+    for _ in range(2):
+        head_crop.settle_batch_norm(twice, inputs, cells=64)
+    means = [trunk.units[3][-1].running_mean for trunk in (found, once, twice)]
+    torch.testing.assert_close(means[0], means[2])
+    assert not torch.allclose(means[0], means[1])
 
 
 def test_a_cropped_stage_teaches_the_convolutions() -> None:
