@@ -11,15 +11,16 @@ from load_tests.serve_bench.measure import CLIENT
 from load_tests.serve_bench.rounds import Result, Row
 
 HEAD = (
-    "load", "callers", "slices/s", "served/raw", "p50 ms", "p99 ms",
+    "load", "callers", "slices/s", "served/raw", "cores busy", "p50 ms", "p99 ms",
     "worker ms", "decode ms", "client ms", "failed",
 )  # fmt: skip
 
 
 NOTES = (
     "Raw is the same engine called back to back in the same worker; the callers run on the same "
-    "cores. The ms of a process are CPU time a slice. `noop` is an engine that answers at once: "
-    "what the layers around an engine can carry.",
+    "cores. The ms of a process are CPU time a slice; `cores busy` is the sum of them over what "
+    "the cores could give: near 1 a ratio is lost to the work beside the engine, below it to "
+    "waiting. `noop` is an engine that answers at once: what the layers around it can carry.",
     "Poisson: requests sent at random times at 70 % of the capacity, latency counted from the time "
     "at which each was due, over a simulation of the same queue with the measured forwards.",
 )
@@ -40,6 +41,7 @@ def table(rows: Sequence[Row]) -> str:
             str(row.callers),
             number(row.slices_per_s),
             number(row.served_over_raw, 3),
+            number(row.cores_busy, 2),
             number(row.p50_ms, 2),
             number(row.p99_ms, 2),
             *spent,
@@ -101,7 +103,8 @@ def kept(results: Sequence[Result], about: Mapping[str, Value]) -> Kept:
 def _cells(row: Row) -> dict[str, Value]:
     spent = [row.cpu_ms_per_slice.get(role) for role in (WORKER, DECODE, CLIENT)]
     values = (
-        row.load, row.callers, row.slices_per_s, row.served_over_raw, row.p50_ms, row.p99_ms,
+        row.load, row.callers, row.slices_per_s, row.served_over_raw, row.cores_busy,
+        row.p50_ms, row.p99_ms,
         *spent, row.failures,
     )  # fmt: skip
     return dict(zip(HEAD, values, strict=True))

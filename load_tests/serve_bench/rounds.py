@@ -15,11 +15,13 @@ from load_tests.serve_bench.clients import ask, raw_seconds
 from load_tests.serve_bench.launched import Launched
 from load_tests.serve_bench.measure import Load, Poisson, Run, closed, idle_share, loads, poisson
 from load_tests.serve_bench.queue_model import between
+from service.config import available_cores
 
 SINGLE = "http single"
 OPEN_SHARE = 0.7  # of the capacity, in the open loop
 PROFILE_CALLERS = 8
 RAW_S = 2.0  # of back to back forwards, in each round
+TOO_FAST_S = 1e-4  # a forward of an engine that limits nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class Row:
     requests: int
     failures: int
     slices_per_s: float
-    served_over_raw: float
+    served_over_raw: float | None  # None where the engine is no limit
+    cores_busy: float  # CPU seconds of all processes and of the client over those of the machine
     p50_ms: float | None
     p99_ms: float | None
     cpu_ms_per_slice: Mapping[str, float]
@@ -132,6 +135,7 @@ def middle(raws: Sequence[Raw]) -> Raw:
 def row(load: str, callers: int, runs: Sequence[Run], raws: Sequence[Raw]) -> Row:
     """The median of each figure; a ratio compares the two of one round."""
     ratios = [run.slices_per_s / raw.slices_per_s for run, raw in zip(runs, raws, strict=True)]
+    limiting = middle(raws).full_ms > 1000 * TOO_FAST_S
     p50, p99 = ([ms for run in runs if (ms := run.ms(share)) is not None] for share in (0.5, 0.99))
     roles = {role for run in runs for role in run.cpu_s_per_slice}
     spent = {r: median(run.cpu_s_per_slice.get(r, 0.0) for run in runs) * 1000 for r in roles}
@@ -141,11 +145,20 @@ def row(load: str, callers: int, runs: Sequence[Run], raws: Sequence[Raw]) -> Ro
         sum(len(run.latencies_s) for run in runs),
         sum(run.failures for run in runs),
         median(run.slices_per_s for run in runs),
-        median(ratios),
+        median(ratios) if limiting else None,
+        median(busy(run) for run in runs),
         median(p50) if p50 else None,
         median(p99) if p99 else None,
         dict(sorted(spent.items())),
     )
+
+
+def busy(run: Run) -> float:
+    """Share of the machine's core seconds that were used, by the service and by the client.
+
+    At 1 the ratio to raw is lost to work beside the engine; below 1 cores have waited.
+    """
+    return sum(run.cpu_s_per_slice.values()) * run.slices_per_s / available_cores()
 
 
 async def _poisson(service: Launched, load: Load, raw: Raw, capacity: float, plan: Plan) -> Poisson:

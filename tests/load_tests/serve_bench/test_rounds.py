@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from load_tests.results import read
+from load_tests.serve_bench import rounds
 from load_tests.serve_bench.measure import Load, Poisson, Run
 from load_tests.serve_bench.report import kept, memory, number, ratio, table, text
 from load_tests.serve_bench.rounds import Plan, Raw, Result, fitting, middle, row
@@ -21,13 +22,28 @@ RUNS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the figures by hand assume."""
+    monkeypatch.setattr(rounds, "available_cores", lambda: 2)
+
+
 def test_a_row_by_hand() -> None:
-    """Rates 90, 48, 20 over 100, 50, 80 are 0.9, 0.96, 0.25; p50 of 20 and 40 ms is 30 ms."""
+    """Rates 90, 48, 20 over 100, 50, 80 are 0.9, 0.96, 0.25; p50 of 20 and 40 ms is 30 ms.
+
+    Busy: 3 ms x 90/s, 3 ms x 48/s and 6 ms x 20/s on two cores are 0.135, 0.072 and 0.06.
+    """
     found = row("http single", 8, RUNS, RAWS)
     assert (found.requests, found.failures, found.slices_per_s) == (4, 3, 48.0)
     assert found.served_over_raw == pytest.approx(0.9)
     assert (found.p50_ms, found.p99_ms) == (pytest.approx(30.0), pytest.approx(35.0))
     assert found.cpu_ms_per_slice == pytest.approx({"client": 2.0, "worker": 2.0})
+    assert found.cores_busy == pytest.approx(0.072)
+
+
+def test_an_engine_that_answers_at_once_limits_nothing() -> None:
+    """The ratio to it would say nothing."""
+    assert row("http single", 8, RUNS, [Raw(4, 1e6, 0.01, 0.01)] * 3).served_over_raw is None
 
 
 def test_raw_is_the_median_of_each_figure() -> None:
@@ -68,6 +84,7 @@ def test_the_table_has_a_cell_for_each_head() -> None:
         "8",
         "48.0",
         "0.900",
+        "0.07",
         "30.00",
         "35.00",
         "2.00",
