@@ -32,7 +32,7 @@ from model_build.splits import Parts
 from service.model.conv_lstm import ConvLstm
 from service.model.registry import Network
 
-VERSION = "0.3.0"
+VERSION = "0.4.0"
 QUICK_LOOK = 200  # test slices for the other precisions; `precisions` takes them all
 GOLDEN_SLICES = 3
 BASELINE_SLICES = 8_000  # of train, evenly spread: the probe has a handful of weights
