@@ -66,6 +66,11 @@ class Connection:
         length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
         return int(head.split(b" ", 2)[1]), await self._reader.readexactly(length)
 
+    @property
+    def ended(self) -> bool:
+        """The service has hung up, as it does when nothing was asked for a while."""
+        return self._reader.at_eof() or self._writer.is_closing()
+
     def close(self) -> None:
         """Hang up."""
         self._writer.close()
@@ -77,7 +82,11 @@ async def http(target: Target, requests: Sequence[bytes], slices: int) -> AsyncI
     connection, turn = await Connection.open(target), cycle(requests)
 
     async def call() -> bool:
+        nonlocal connection
         try:
+            if connection.ended:
+                connection.close()
+                connection = await Connection.open(target)
             status, body = await connection.send(next(turn))
         except (OSError, asyncio.IncompleteReadError):
             return False
