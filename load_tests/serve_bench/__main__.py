@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 import uvloop
 
-from load_tests.results import machine
+from load_tests.results import Value, machine
 from load_tests.serve_bench.launched import launched, prepare
 from load_tests.serve_bench.report import kept, text
 from load_tests.serve_bench.rounds import Plan, Result, bench
@@ -58,6 +58,17 @@ def plan_of(options: argparse.Namespace) -> Plan:
     )
 
 
+def settings_of(plan: Plan, stub_ms: float) -> dict[str, Value]:
+    """What a reader must ask for to measure the same."""
+    return {
+        "seconds of a run": plan.seconds,
+        "rounds": plan.rounds,
+        "seconds of the open loop": plan.open_seconds,
+        "queue": plan.max_queue,
+        "stub, ms a batch": stub_ms,
+    }
+
+
 def measured(home: Path, engine: str, plan: Plan, stub_ms: float) -> Result:
     """Start the service with one engine, measure it, stop it."""
     settings = {"BENCH_BATCH_MS": str(stub_ms if engine == "stub" else 0.0)}
@@ -82,7 +93,7 @@ def main(arguments: Sequence[str]) -> int:
         print(error, file=sys.stderr)
         return 2
     if options.json is not None:
-        kept(results, about).write(options.json)
+        kept(results, about, settings_of(plan, options.stub_ms)).write(options.json)
     return 1 if any(row.failures for result in results for row in result.rows) else 0
 
 

@@ -91,13 +91,15 @@ def memory(by_role: Mapping[str, Sequence[tuple[float, float]]]) -> str:
     return ", ".join(f"{role} {rss:.0f}/{pss:.0f}" for role, (rss, pss) in each)
 
 
-def kept(results: Sequence[Result], about: Mapping[str, Value]) -> Kept:
+def kept(
+    results: Sequence[Result], about: Mapping[str, Value], settings: Mapping[str, Value]
+) -> Kept:
     """The same as data: for each engine a table of the loads, and one row of all the rest."""
     tables = [
         Table(f"engine: {each.engine}", [_cells(row) for row in each.rows]) for each in results
     ]
     tables.append(Table("Of each engine", [_facts(each) for each in results]))
-    return Kept("Serving", "make bench-serve", tables, {}, NOTES, about)
+    return Kept("Serving", "make bench-serve", tables, settings, NOTES, about)
 
 
 def _cells(row: Row) -> dict[str, Value]:

@@ -10,6 +10,7 @@ import pytest
 
 from load_tests.results import read
 from load_tests.serve_bench import rounds
+from load_tests.serve_bench.__main__ import settings_of
 from load_tests.serve_bench.measure import Load, Poisson, Run
 from load_tests.serve_bench.report import kept, memory, number, ratio, table, text
 from load_tests.serve_bench.rounds import Plan, Raw, Result, fitting, middle, row
@@ -110,8 +111,11 @@ def test_what_was_not_measured_is_a_dash() -> None:
 
 def test_what_is_kept_can_stand_on_the_page(tmp_path: Path) -> None:
     """Loads and facts survive the file that `make performance` reads."""
-    kept([result()], {"cores": 2}).write(tmp_path / "serve.json")
-    loads, facts = read(tmp_path / "serve.json").tables
+    settings = settings_of(Plan(rounds=2), stub_ms=7.0)
+    kept([result()], {"cores": 2}, settings).write(tmp_path / "serve.json")
+    found = read(tmp_path / "serve.json")
+    assert (found.settings["rounds"], found.settings["stub, ms a batch"]) == (2, 7.0)
+    loads, facts = found.tables
     assert loads.rows[0]["slices/s"] == 48.0
     assert loads.rows[0]["decode ms"] is None
     assert facts.rows[0]["p50 over simulation"] == pytest.approx(1.3)
