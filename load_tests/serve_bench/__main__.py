@@ -64,6 +64,7 @@ def settings_of(plan: Plan, stub_ms: float) -> dict[str, Value]:
         "seconds of a run": plan.seconds,
         "rounds": plan.rounds,
         "seconds of the open loop": plan.open_seconds,
+        "seconds idle": plan.idle_seconds,
         "queue": plan.max_queue,
         "stub, ms a batch": stub_ms,
     }

@@ -21,7 +21,7 @@ SINGLE = "http single"
 OPEN_SHARE = 0.7  # of the capacity, in the open loop
 PROFILE_CALLERS = 8
 RAW_S = 2.0  # of back to back forwards, in each round
-TOO_FAST_S = 1e-4  # a forward of an engine that limits nothing
+INSTANT_MS = 0.1  # a forward that takes less is no limit to anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,11 @@ class Raw:
     lone_ms: float
     full_ms: float
 
+    @property
+    def limits(self) -> bool:
+        """Whether the engine takes any time, so that there is something to compare with."""
+        return self.full_ms > INSTANT_MS
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -95,7 +100,7 @@ async def bench(service: Launched, engine: str, plan: Plan) -> Result:
     first = next(row for row in rows if row.load == SINGLE)
     added = None if first.p50_ms is None or first.callers != 1 else first.p50_ms - raw.lone_ms
     capacity = max(row.slices_per_s for row in rows if row.load == SINGLE)
-    queue = await _poisson(service, each[SINGLE], raw, capacity, plan) if raw.full_ms > 1 else None
+    queue = await _poisson(service, each[SINGLE], raw, capacity, plan) if raw.limits else None
     profile = await _profile(service, each[SINGLE], plan.profile_seconds)
     return Result(engine, raw, rows, added, queue, idle, service.memory_mib(), profile)
 
@@ -135,7 +140,6 @@ def middle(raws: Sequence[Raw]) -> Raw:
 def row(load: str, callers: int, runs: Sequence[Run], raws: Sequence[Raw]) -> Row:
     """The median of each figure; a ratio compares the two of one round."""
     ratios = [run.slices_per_s / raw.slices_per_s for run, raw in zip(runs, raws, strict=True)]
-    limiting = middle(raws).full_ms > 1000 * TOO_FAST_S
     p50, p99 = ([ms for run in runs if (ms := run.ms(share)) is not None] for share in (0.5, 0.99))
     roles = {role for run in runs for role in run.cpu_s_per_slice}
     spent = {r: median(run.cpu_s_per_slice.get(r, 0.0) for run in runs) * 1000 for r in roles}
@@ -145,7 +149,7 @@ def row(load: str, callers: int, runs: Sequence[Run], raws: Sequence[Raw]) -> Ro
         sum(len(run.latencies_s) for run in runs),
         sum(run.failures for run in runs),
         median(run.slices_per_s for run in runs),
-        median(ratios) if limiting else None,
+        median(ratios) if middle(raws).limits else None,
         median(busy(run) for run in runs),
         median(p50) if p50 else None,
         median(p99) if p99 else None,
